@@ -19,7 +19,7 @@ class Account(TypedDict, total=False):
 
 
 def lent_account(base: Path, data: Path) -> Account:
-    """The account of the server. Root lends it to the owner of the data, of the checkout, or to nobody; none is made."""
+    """The account of the server. Root lends it to the owner of the data, of the checkout, or nobody; none is made."""
     if os.geteuid() != 0:
         return {}
     owners = [path.stat().st_uid for path in (data, base) if path.exists()]

