@@ -1,0 +1,1 @@
+"""What usage and subscriptions are worth, and the book in which it is written."""
