@@ -38,9 +38,7 @@ def signed_money(minor: int, currency: str) -> str:
 
 def unit_price(amount: Decimal, currency: str) -> str:
     """Write a price of one unit with all its decimals and never fewer than the currency has: `¥0.00125`, `¥58.00`."""
-    return with_currency(
-        amount, currency, max(get_currency_precision(currency), decimals(amount))
-    )
+    return with_currency(amount, currency, max(get_currency_precision(currency), decimals(amount)))
 
 
 def with_currency(amount: Decimal, currency: str, digits: int) -> str:
@@ -86,11 +84,7 @@ def day(value: date, language: str, style: DayStyle = "table") -> str:
         return format_date(value, pattern, locale="en")
     if style == "table":
         return f"{value:%Y-%m-%d}"
-    written = (
-        f"{value.month}月{value.day}日"
-        if style == "sentence"
-        else f"{value.year}年{value.month}月{value.day}日"
-    )
+    written = f"{value.month}月{value.day}日" if style == "sentence" else f"{value.year}年{value.month}月{value.day}日"
     return written if style == "long" else f"{written}（周{WEEKDAYS[value.weekday()]}）"
 
 
@@ -106,9 +100,7 @@ def period_days(first: date, last: date, language: str) -> str:
         until = f"{last:%m-%d}" if last.year == first.year else f"{last:%Y-%m-%d}"
         span = f"{first:%Y-%m-%d}" if count == 1 else f"{first:%Y-%m-%d} 至 {until}"
         return f"{span}（{count}{NO_BREAK_SPACE}天）"
-    since = format_date(
-        first, "d MMM" if first.year == last.year else "d MMM y", locale="en"
-    )
+    since = format_date(first, "d MMM" if first.year == last.year else "d MMM y", locale="en")
     until = day(last, language)
     span = until if count == 1 else f"{since} \u2013 {until}"
     return f"{span} ({count}{NO_BREAK_SPACE}{'day' if count == 1 else 'days'})"

@@ -32,28 +32,20 @@ def minor_and_currency(value: Any, currency: str) -> tuple[int, str]:
     if hasattr(value, "minor"):
         return value.minor, value.currency
     if not isinstance(value, int) or isinstance(value, bool) or not currency:
-        raise TypeError(
-            f"not an amount in minor units with its currency: {value!r} {currency!r}"
-        )
+        raise TypeError(f"not an amount in minor units with its currency: {value!r} {currency!r}")
     return value, currency
 
 
 @register.filter
 def money(value: Any, currency: str = "") -> str:
     """`¥2,783.00` of a `Money`, or of minor units and a currency."""
-    return (
-        "" if value is None else formatting.money(*minor_and_currency(value, currency))
-    )
+    return "" if value is None else formatting.money(*minor_and_currency(value, currency))
 
 
 @register.filter
 def signed_money(value: Any, currency: str = "") -> str:
     """`+¥31.00`: a change against something else."""
-    return (
-        ""
-        if value is None
-        else formatting.signed_money(*minor_and_currency(value, currency))
-    )
+    return "" if value is None else formatting.signed_money(*minor_and_currency(value, currency))
 
 
 @register.filter
@@ -80,29 +72,17 @@ def day(value: date | datetime | None, style: str = "table") -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        value = (
-            timezone.localtime(value).date()
-            if timezone.is_aware(value)
-            else value.date()
-        )
+        value = timezone.localtime(value).date() if timezone.is_aware(value) else value.date()
     return formatting.day(value, language(), cast(formatting.DayStyle, style))
 
 
 @register.filter
 def moment(value: datetime | None) -> str:
     """`2026-11-24 09:00`, in the zone that is active."""
-    return (
-        ""
-        if value is None
-        else formatting.moment(timezone.localtime(value), language())
-    )
+    return "" if value is None else formatting.moment(timezone.localtime(value), language())
 
 
 @register.filter
 def period_days(first: date | None, last: date | None) -> str:
     """`2026-11-01 至 11-30（30 天）`: first and last day, both included."""
-    return (
-        ""
-        if first is None or last is None
-        else formatting.period_days(first, last, language())
-    )
+    return "" if first is None or last is None else formatting.period_days(first, last, language())

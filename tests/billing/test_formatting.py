@@ -27,9 +27,7 @@ def test_it_writes_money(minor, currency, written):
     assert formatting.money(minor, currency) == written
 
 
-@pytest.mark.parametrize(
-    ("minor", "written"), [(3100, "+¥31.00"), (-3100, "\u2212¥31.00"), (0, "¥0.00")]
-)
+@pytest.mark.parametrize(("minor", "written"), [(3100, "+¥31.00"), (-3100, "\u2212¥31.00"), (0, "¥0.00")])
 def test_it_shows_the_plus_of_a_change(minor, written):
     assert formatting.signed_money(minor, "CNY") == written
 
@@ -149,7 +147,4 @@ def test_its_filters_write_an_instant_in_the_active_zone():
     with translation.override("zh-hans"), timezone.override("Asia/Shanghai"):
         # 16:30 UTC on 30 November is half past midnight on 1 December in Shanghai.
         at = datetime(2026, 11, 30, 16, 30, tzinfo=UTC)
-        assert (
-            render("{{ at|moment }} {{ at|day }}", at=at)
-            == "2026-12-01 00:30 2026-12-01"
-        )
+        assert render("{{ at|moment }} {{ at|day }}", at=at) == "2026-12-01 00:30 2026-12-01"
