@@ -9,17 +9,16 @@
 
 DO $roles$
 BEGIN
-    -- Two sessions may run this at one moment; the slower one finds the role made.
-    BEGIN
-        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') THEN
-            CREATE ROLE app LOGIN CREATEDB;
-        END IF;
-        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tenant') THEN
-            CREATE ROLE tenant NOLOGIN;
-        END IF;
-    EXCEPTION WHEN duplicate_object OR unique_violation THEN
-        NULL;
-    END;
+    -- Roles belong to the server. Two sessions that run this in one database at one moment wait for each other here.
+    PERFORM pg_advisory_xact_lock(hashtext('mingzhang roles'));
+    PERFORM set_config('client_min_messages', 'warning', true); -- a second GRANT is no news
+
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') THEN
+        CREATE ROLE app LOGIN CREATEDB;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tenant') THEN
+        CREATE ROLE tenant NOLOGIN;
+    END IF;
 
     IF EXISTS (SELECT FROM pg_roles WHERE rolname IN ('app', 'tenant') AND (rolsuper OR rolbypassrls)) THEN
         RAISE EXCEPTION 'The role app or tenant passes every row-level policy (SUPERUSER or BYPASSRLS).'

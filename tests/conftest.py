@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings as django_settings
 
 from config.celery import app as celery
+from tests import machine
 
 hypothesis.settings.register_profile("house", deadline=None, database=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("house")
@@ -27,31 +28,16 @@ def pytest_configure() -> None:
 
 
 def pytest_report_header() -> str:
-    return "running on: " + ", ".join([database(), *(url.split("@")[-1] for url in brokers())])
-
-
-def database() -> str:
-    """Name the server that the tests run on."""
     found = django_settings.DATABASES["default"]
     where = {"host": found["HOST"], "port": found["PORT"] or 5432, "user": found["USER"], "password": found["PASSWORD"]}
-    embedded = "embedded " if str(found["HOST"]).startswith("/") and "DATABASE_URL" not in os.environ else ""
-    try:
-        with psycopg.connect(**where, dbname="postgres", connect_timeout=5) as connection:
-            version = connection.info.server_version
-    except psycopg.Error as error:
-        return f"{embedded}PostgreSQL that does not answer ({str(error).strip()})"
-    return f"{embedded}PostgreSQL {version // 10000}.{version % 10000}"
-
-
-def brokers() -> list[str]:
-    """The brokers of this run: memory, files, and those whose addresses are given (several, with a comma between)."""
-    given = os.environ.get("TEST_BROKER_URLS", "").split(",")
-    return ["memory://", "filesystem://", *(url.strip() for url in given if url.strip())]
+    embedded = "" if "DATABASE_URL" in os.environ else " (embedded)"
+    with psycopg.connect(**where, dbname="postgres", connect_timeout=10) as connection:
+        return f"database: PostgreSQL {machine.version(connection)}{embedded}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "broker_url" in metafunc.fixturenames:
-        metafunc.parametrize("broker_url", brokers(), ids=lambda url: url.split(":")[0])
+        metafunc.parametrize("broker_url", machine.brokers(), ids=lambda url: url.split(":")[0])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
