@@ -1,0 +1,104 @@
+"""The book: double entry, append-only, one per seller and currency.
+
+A ledger knows accounts, amounts and an opaque source, and nothing of invoices or payments. Debits are positive and
+credits negative, in minor units; the postings of a transaction sum to zero (a deferred trigger holds this at commit),
+and no row is ever updated or deleted (triggers).
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from tenants.models import Seller, Tenant
+from tenants.models.companies import CURRENCY_FORM
+
+
+class Account(models.Model):
+    """A page of the book: of a seller and currency, and where it is about one customer, of that tenant."""
+
+    class Kind(models.TextChoices):
+        RECEIVABLE = "receivable", _("receivable")
+        CASH = "cash", _("cash")
+        UNALLOCATED = "unallocated", _("received, not yet allocated")
+        REVENUE_DEFERRED = "revenue_deferred", _("revenue not yet earned")
+        REVENUE = "revenue", _("revenue")
+        TAX_PAYABLE = "tax_payable", _("tax payable")
+        WRITE_OFF = "write_off", _("written off")
+
+    seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"), related_name="accounts")
+    currency = models.CharField(_("currency"), max_length=3)
+    kind = models.CharField(_("account"), max_length=20, choices=Kind)
+    tenant = models.ForeignKey(
+        Tenant, models.PROTECT, verbose_name=_("customer"), null=True, blank=True, related_name="accounts"
+    )
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("account"), _("accounts")
+        constraints = [
+            models.UniqueConstraint(
+                name="account_once", fields=["seller", "currency", "kind", "tenant"], nulls_distinct=False
+            ),
+            models.CheckConstraint(name="account_currency_form", condition=Q(currency__regex=CURRENCY_FORM)),
+            models.CheckConstraint(
+                name="account_kind_known",
+                condition=Q(
+                    kind__in=[
+                        "receivable",
+                        "cash",
+                        "unallocated",
+                        "revenue_deferred",
+                        "revenue",
+                        "tax_payable",
+                        "write_off",
+                    ]
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.currency}"
+
+
+class LedgerTransaction(models.Model):
+    """One event of the book, with the source it came from; a source is booked once per kind."""
+
+    seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"), related_name="ledger_transactions")
+    currency = models.CharField(_("currency"), max_length=3)
+    tenant = models.ForeignKey(
+        Tenant, models.PROTECT, verbose_name=_("customer"), null=True, blank=True, related_name="ledger_transactions"
+    )
+    source = models.CharField(_("source"), max_length=20)
+    source_id = models.BigIntegerField(_("source id"))
+    kind = models.CharField(_("kind"), max_length=20)
+    at = models.DateTimeField(_("at"))
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("ledger transaction"), _("ledger transactions")
+        constraints = [
+            models.UniqueConstraint(name="ledger_source_booked_once", fields=["source", "source_id", "kind"]),
+            models.CheckConstraint(name="ledger_currency_form", condition=Q(currency__regex=CURRENCY_FORM)),
+        ]
+        indexes = [models.Index(name="ledger_tenant_at", fields=["tenant", "at"])]
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.source_id} {self.kind}"
+
+
+class Posting(models.Model):
+    """One side of a transaction: debit positive, credit negative."""
+
+    transaction = models.ForeignKey(
+        LedgerTransaction, models.PROTECT, verbose_name=_("transaction"), related_name="postings"
+    )
+    account = models.ForeignKey(Account, models.PROTECT, verbose_name=_("account"), related_name="postings")
+    tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, blank=True, related_name="postings")
+    amount_minor = models.BigIntegerField(_("amount"))
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("posting"), _("postings")
+        constraints = [models.CheckConstraint(name="posting_not_zero", condition=~Q(amount_minor=0))]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.amount_minor}"

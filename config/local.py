@@ -1,0 +1,33 @@
+"""What a machine without any settings needs: a secret of its own and a broker of files."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+
+def secret(folder: Path) -> str:
+    """Return this machine's own secret key, made once and readable by its owner only."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "secret"
+    if not path.exists():
+        fresh = folder / f"secret.{secrets.token_hex(4)}"
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        try:
+            path.hardlink_to(fresh)  # never replaces: the first of several processes wins
+        except FileExistsError:
+            pass
+        fresh.unlink()
+    return path.read_text()
+
+
+def broker_options(url: str, folder: Path) -> dict[str, Any]:
+    """Return the transport's options: folders for the broker of files, nothing for a real one."""
+    if not url.startswith("filesystem:"):
+        return {}
+    for name in ("queue", "control"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    queue = str(folder / "queue")
+    return {"data_folder_in": queue, "data_folder_out": queue, "control_folder": str(folder / "control")}

@@ -1,0 +1,18 @@
+from invoices.models.documents import CreditNote, CreditNoteLine, Document, Invoice, InvoiceLine, NumberSeries
+from invoices.models.imports import CustomerImport
+from invoices.models.payments import Allocation, Payment
+from invoices.models.runs import BillingRun, Parked
+
+__all__ = [
+    "Allocation",
+    "BillingRun",
+    "CreditNote",
+    "CreditNoteLine",
+    "CustomerImport",
+    "Document",
+    "Invoice",
+    "InvoiceLine",
+    "NumberSeries",
+    "Parked",
+    "Payment",
+]

@@ -1,0 +1,63 @@
+"""The first promise: nothing is deducted automatically without a recorded authorisation."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from tenants.models.companies import CURRENCY_FORM, Seller, Tenant
+from tenants.models.people import User
+
+
+class AuthorisationQuerySet(models.QuerySet["Authorisation"]):
+    """Queries worth a name."""
+
+    def in_force(self) -> AuthorisationQuerySet:
+        """Return the authorisations that nobody has withdrawn."""
+        return self.filter(withdrawn_at=None)
+
+
+class Authorisation(models.Model):
+    """A member's consent to automatic deductions: who, when, what text, which items, up to which amount.
+
+    `scope` is `all` or `subscription:<id>`; the whole text that the person saw is kept with its SHA-256. Nothing of it
+    is ever changed but the withdrawal, which is written once (a trigger holds this).
+    """
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("customer"), related_name="authorisations")
+    seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"), related_name="authorisations")
+    scope = models.CharField(_("scope"), max_length=80, default="all")
+    currency = models.CharField(_("currency"), max_length=3)
+    ceiling_minor = models.BigIntegerField(_("ceiling per deduction"), null=True, blank=True)
+    per_month_minor = models.BigIntegerField(_("ceiling per month"), null=True, blank=True)
+    text = models.TextField(_("text"))
+    text_version = models.CharField(_("version of the text"), max_length=40)
+    text_sha256 = models.CharField(max_length=64)
+    given_by = models.ForeignKey(User, models.PROTECT, verbose_name=_("given by"), null=True, related_name="+")
+    given_by_name = models.CharField(_("given by"), max_length=80)
+    given_at = models.DateTimeField(_("given"))
+    address = models.GenericIPAddressField(_("network address"), null=True, blank=True)
+    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)
+    withdrawn_by_name = models.CharField(_("withdrawn by"), max_length=80, blank=True)
+
+    objects = AuthorisationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("authorisation"), _("authorisations")
+        constraints = [
+            models.CheckConstraint(name="authorisation_currency_form", condition=Q(currency__regex=CURRENCY_FORM)),
+            models.CheckConstraint(
+                name="authorisation_ceiling_positive", condition=Q(ceiling_minor=None) | Q(ceiling_minor__gt=0)
+            ),
+            models.CheckConstraint(
+                name="authorisation_per_month_positive", condition=Q(per_month_minor=None) | Q(per_month_minor__gt=0)
+            ),
+            models.CheckConstraint(
+                name="authorisation_withdrawn_after_given",
+                condition=Q(withdrawn_at=None) | Q(withdrawn_at__gte=F("given_at")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant} {self.scope} {self.given_at:%Y-%m-%d}"
