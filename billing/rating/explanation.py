@@ -163,7 +163,7 @@ def free(words: Words, count: int, amount: Decimal) -> Text:
     """Say how much was free, and how many transactions wholly."""
     return (
         f"免费的成交额 {words.money(amount)}，其中整笔免费 {count} 笔",
-        f"{words.money(amount)} free, {_transactions(count)} of it wholly",
+        f"{words.money(amount)} not charged, {_transactions(count)} wholly free",
     )
 
 

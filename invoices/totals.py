@@ -1,0 +1,83 @@
+"""The sums of a document: always sums of its rounded lines (CONTRACTS rules 10–12). Amounts are minor units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+
+from billing.money import allocate, minor_digits, round_half_up
+from invoices.tax import LineTax, line_tax
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: its amount before discount, what was taken off it, and its tax rate."""
+
+    amount_minor: int
+    discounts: tuple[int, ...] = field(default=())
+    rate: Decimal = Decimal(0)
+    inclusive: bool = True
+
+    @property
+    def discount_minor(self) -> int:
+        """Everything that was taken off, not below zero."""
+        return sum(self.discounts)
+
+    @property
+    def discounted_minor(self) -> int:
+        """The amount after discount, on which tax is computed."""
+        return self.amount_minor - self.discount_minor
+
+    def tax(self, currency: str) -> LineTax:
+        """Return net, tax and gross of the discounted amount."""
+        return line_tax(self.discounted_minor, self.rate, self.inclusive, currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What stands at the foot: subtotal before discount, discount, net, tax, and the total that is asked for.
+
+    net + tax is total. With tax inside the prices, subtotal − discount is total too; with tax on top, it is net.
+    """
+
+    subtotal: int
+    discount: int
+    net: int
+    tax: int
+    total: int
+
+
+def totals(lines: Iterable[Line], currency: str) -> Totals:
+    """Return the sums of lines. Tax is never computed on a sum."""
+    rows = [(line, line.tax(currency)) for line in lines]
+    return Totals(
+        subtotal=sum(line.amount_minor for line, _ in rows),
+        discount=sum(line.discount_minor for line, _ in rows),
+        net=sum(tax.net for _, tax in rows),
+        tax=sum(tax.tax for _, tax in rows),
+        total=sum(tax.gross for _, tax in rows),
+    )
+
+
+def spread_percent(amounts: Sequence[int], percent: Decimal, currency: str) -> list[int]:
+    """Return what an invoice-wide percentage takes off each line (rule 10).
+
+    It is rounded once on the sum of the positive lines and spread over them by largest remainder, equal remainders
+    to the earlier line; negative and zero lines take none. Percentages that follow each other are given what is left:
+    10 % then 10 % is 19 %.
+    """
+    if not 0 <= percent <= 100:
+        raise ValueError(f"{percent} % is no discount.")
+    weights = [max(0, amount) for amount in amounts]
+    exact = Fraction(percent) / 100 * sum(weights) / 10 ** minor_digits(currency)
+    return allocate(round_half_up(exact, currency), weights)
+
+
+def spread_amount(amounts: Sequence[int], off_minor: int) -> list[int]:
+    """Return what a fixed amount takes off each line: spread as a percentage is, and at most the positive lines."""
+    if off_minor < 0:
+        raise ValueError("A discount is not below zero.")
+    weights = [max(0, amount) for amount in amounts]
+    return allocate(min(off_minor, sum(weights)), weights)
