@@ -46,7 +46,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         verbose_name, verbose_name_plural = _("person"), _("people")
-        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_once_in_any_case")]
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="user_email_once_in_any_case"),
+            models.CheckConstraint(name="user_language_known", condition=Q(language__in=["zh-hans", "en"])),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.email

@@ -73,6 +73,7 @@ class Notice(models.Model):
         constraints = [
             models.UniqueConstraint(name="notice_once_per_key", fields=["tenant", "key"]),
             models.CheckConstraint(name="notice_status_known", condition=Q(status__in=["pending", "delivered", "failed"])),
+            models.CheckConstraint(name="notice_language_known", condition=Q(language__in=["zh-hans", "en"])),
             models.CheckConstraint(
                 name="notice_delivered_says_when",
                 condition=Q(status="delivered", delivered_at__isnull=False) | ~Q(status="delivered"),
@@ -88,19 +89,20 @@ class Notice(models.Model):
 
 
 class Delivery(models.Model):
-    """One try to deliver a notice, and how it went."""
+    """One try to deliver a notice to one address, and how it went; an empty address: nothing could be sent."""
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="deliveries")
     notice = models.ForeignKey(Notice, models.PROTECT, verbose_name=_("notice"), related_name="deliveries")
     number = models.PositiveSmallIntegerField(_("try"))
     channel = models.CharField(_("channel"), max_length=12, default="mail")
+    address = models.CharField(_("address"), max_length=254, blank=True)
     at = models.DateTimeField(_("at"))
     ok = models.BooleanField(_("accepted"))
     answer = models.TextField(_("answer"), blank=True)
 
     class Meta:
         verbose_name, verbose_name_plural = _("delivery"), _("deliveries")
-        constraints = [models.UniqueConstraint(name="delivery_number_once", fields=["notice", "number"])]
+        constraints = [models.UniqueConstraint(name="delivery_number_once", fields=["notice", "number", "address"])]
 
     def __str__(self) -> str:
         return f"{self.notice} #{self.number}"
