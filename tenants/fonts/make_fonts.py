@@ -18,6 +18,7 @@ from fontTools.pens.cu2quPen import Cu2QuPen
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTCollection, TTFont, newTable
+from fontTools.ttLib.reorderGlyphs import reorderGlyphs
 
 HERE = Path(__file__).resolve().parent
 SOURCE = Path("/usr/share/fonts/opentype/noto")
@@ -52,6 +53,7 @@ def main() -> None:
             # Bold outlines are no larger than the regular ones, so one choice serves both.
             chosen = everything - spared(font, everything)
         keep(font, chosen)
+        common_first(font)
         rename(font, weight)
         path = HERE / f"MingzhangSans-{weight}.ttf"
         font.save(path)
@@ -126,6 +128,25 @@ def keep(font: TTFont, characters: set[int]) -> None:
     subsetter = Subsetter(options)
     subsetter.populate(unicodes=characters)
     subsetter.subset(font)
+
+
+def common_first(font: TTFont) -> None:
+    """Give the commonest characters the lowest numbers: a document carries the tables up to its highest glyph."""
+    code_of = {name: code for code, name in sorted(font.getBestCmap().items(), reverse=True)}
+    order = font.getGlyphOrder()
+    reorderGlyphs(font, [order[0], *sorted(order[1:], key=lambda name: rarity(code_of.get(name)))])
+
+
+def rarity(code: int | None) -> tuple[int, bytes]:
+    if code is None:
+        return 1, b""
+    if code < 0x180 or chr(code) in PUNCTUATION + SIGNS:
+        return 0, code.to_bytes(4)
+    for place, charset in enumerate(("gb2312", "gbk"), start=2):
+        if in_charset(code, charset):
+            # GB 2312 has its commoner half first.
+            return place, chr(code).encode(charset)
+    return 4, code.to_bytes(4)
 
 
 def to_quadratic(font: TTFont) -> None:
