@@ -72,6 +72,10 @@ class Usage:
     paid: Decimal = Decimal(0)
     daily: tuple[tuple[date, Decimal], ...] = ()
 
+    @property
+    def less_included(self) -> Decimal:
+        return -self.included
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discount:
@@ -79,6 +83,10 @@ class Discount:
 
     cause: str
     amount_minor: int
+
+    @property
+    def taken_off_minor(self) -> int:
+        return -self.amount_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +197,18 @@ class InvoiceDocument:
     @property
     def tax_minor(self) -> int:
         return sum(tax.tax_minor for tax in self.taxes)
+
+    @property
+    def taken_off_minor(self) -> int:
+        return -self.discount_minor
+
+    @property
+    def less_credited_minor(self) -> int:
+        return -self.credited_minor
+
+    @property
+    def less_paid_minor(self) -> int:
+        return -self.paid_minor
 
     @property
     def explained(self) -> tuple[DocumentLine, ...]:

@@ -1,0 +1,127 @@
+"""Typeset a document as PDF. Only edges that render import this: it loads WeasyPrint, which takes a second.
+
+The private fontconfig file must be named before WeasyPrint is imported. It knows only the fonts that the product
+ships: a system font would cost time and size and might show another glyph on another machine.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+from xml.sax.saxutils import escape
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from invoices.document import InvoiceDocument
+from tenants import printable
+
+
+def private_fontconfig(folder: Path) -> Path:
+    """Write the fontconfig file that knows the shipped fonts alone, with a cache of its own; return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "fonts.conf"
+    places = f"<dir>{escape(str(printable.FONTS))}</dir><cachedir>{escape(str(folder / 'cache'))}</cachedir>"
+    text = (
+        '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">'
+        f"<fontconfig>{places}</fontconfig>\n"
+    )
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        # Another process may be doing the same: each writes whole and renames.
+        mine = path.with_suffix(f".{os.getpid()}")
+        mine.write_text(text, encoding="utf-8")
+        mine.replace(path)
+    return path
+
+
+os.environ["FONTCONFIG_FILE"] = str(private_fontconfig(Path(settings.VAR_DIR) / "fontconfig"))
+
+from weasyprint import CSS, HTML  # noqa: E402
+from weasyprint.text.fonts import FontConfiguration  # noqa: E402
+from weasyprint.urls import URLFetcher  # noqa: E402
+
+LOGGER = logging.getLogger("weasyprint")
+# The watch below reads its warnings, however quiet the log is set.
+LOGGER.setLevel(logging.WARNING)
+
+
+def render(document: InvoiceDocument) -> bytes:
+    """Return the document as PDF; the same document gives the same bytes.
+
+    Raises `tenants.printable.Unprintable` with the characters named when one of them cannot be printed.
+    """
+    printable.check_printable("".join(document.texts()), "")
+    with missing_glyphs() as missing:
+        pdf = typeset(markup(document))
+    if missing:
+        raise printable.refusal(list(dict.fromkeys(missing)))
+    return pdf
+
+
+def markup(document: InvoiceDocument) -> str:
+    """Return the document as HTML in its own language."""
+    several_rates = len(document.taxes) > 1
+    with translation.override(document.language.lower()):
+        heading = document.title or (_("Credit note") if document.kind == "credit_note" else _("Bill"))
+        context = {
+            "document": document,
+            "heading": heading,
+            "several_rates": several_rates,
+            "columns": 4 if several_rates else 3,
+        }
+        return render_to_string("invoices/document.html", context)
+
+
+def typeset(html: str) -> bytes:
+    fonts, stylesheet, fetcher = kept()
+    page = HTML(string=html, url_fetcher=fetcher)
+    pdf = page.write_pdf(stylesheets=[stylesheet], font_config=fonts)
+    if pdf is None:
+        raise RuntimeError("WeasyPrint answered nothing")
+    return pdf
+
+
+class NoFetcher(URLFetcher):
+    """A document stands alone: whatever text it carries, nothing is read from a disk or a network."""
+
+    def fetch(self, url: str, *args: object, **kwargs: object) -> NoReturn:
+        raise ValueError(f"a document loads nothing, not even {url}")
+
+
+@cache
+def kept() -> tuple[FontConfiguration, CSS, URLFetcher]:
+    """Fonts and parsed stylesheet, made once a process."""
+    fonts = FontConfiguration()
+    return fonts, CSS(string=render_to_string("invoices/document.css"), font_config=fonts), NoFetcher()
+
+
+class GlyphWatch(logging.Handler):
+    """Collects the characters for which WeasyPrint draws a box, in the thread that made it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.thread = threading.get_ident()
+        self.missing: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self.thread and str(record.msg).startswith(".notdef") and isinstance(record.args, tuple):
+            self.missing.append(str(record.args[0]))
+
+
+@contextmanager
+def missing_glyphs() -> Iterator[list[str]]:
+    """Collect every character that is printed as a box meanwhile."""
+    watch = GlyphWatch()
+    LOGGER.addHandler(watch)
+    try:
+        yield watch.missing
+    finally:
+        LOGGER.removeHandler(watch)
