@@ -23,9 +23,9 @@ def lent_account(base: Path, data: Path) -> Account:
     if os.geteuid() != 0:
         return {}
     owners = [path.stat().st_uid for path in (data, base) if path.exists()]
-    uid = next((uid for uid in owners if uid), None)
-    account = pwd.getpwuid(uid) if uid else pwd.getpwnam("nobody")
-    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    known = {account.pw_uid: account for account in pwd.getpwall()}
+    uid = next((uid for uid in owners if uid and uid in known), pwd.getpwnam("nobody").pw_uid)
+    return {"user": uid, "group": known[uid].pw_gid, "extra_groups": []}
 
 
 def give(path: Path, who: Account) -> None:

@@ -171,6 +171,8 @@ class Embedded:
             return (process / "cwd").samefile(self.data)
         except PermissionError:  # in a container root may not look; then name and owner must do
             return True
+        except OSError:  # it has just died
+            return False
 
     def make_roles(self) -> None:
         """Run roles.sql and make the database, once for each text of roles.sql; a time cut short does not count."""

@@ -70,15 +70,15 @@ def describe() -> list[str]:
 def own_database(url: str, *, now: float) -> str:
     """Drop the test databases of runs that were killed hours ago, and answer `url` with a database name of this run."""
     with psycopg.connect(url, autocommit=True) as connection:
-        for name in stale(connection, now):
+        names = [name for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall()]
+        for name in stale(names, now):
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
     return urlunsplit(urlsplit(url)._replace(path=f"/run_{int(now)}_{os.getpid()}"))
 
 
-def stale(connection: psycopg.Connection, now: float) -> list[str]:
-    """Names of test databases that own_database has named, whose run began too long ago to be alive."""
-    rows = connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'test\\_run\\_%'").fetchall()
-    begun = {name: re.match(r"test_run_(\d+)_", name) for (name,) in rows}
+def stale(names: list[str], now: float) -> list[str]:
+    """Of database names, those that own_database has chosen in a run too long ago to be alive."""
+    begun = {name: re.match(r"test_run_(\d+)_", name) for name in names}
     return [name for name, found in begun.items() if found and now - int(found[1]) > HOURS_UNTIL_STALE * 3600]
 
 
