@@ -11,7 +11,7 @@ from django.db.models import F, Func, Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.catalogue import Family, Plan, PlanVersion, Price, PriceList
-from tenants.models import Seller, Tenant, User
+from tenants.models import Authorisation, Seller, Tenant, User
 from tenants.models.companies import CURRENCY_FORM
 from tenants.printable import validate_printable
 
@@ -113,6 +113,10 @@ class Subscription(models.Model):
     # From the first instant until the end; open while no end is known.
     during = DateTimeRangeField(_("in force"))
     auto_renew = models.BooleanField(_("renews by itself"), default=False)
+    # The consent under which it renews by itself; it stays here when renewal is switched off.
+    renewal_consent = models.ForeignKey(
+        Authorisation, models.PROTECT, verbose_name=_("consent to renewal"), null=True, blank=True, related_name="+"
+    )
     next_at = models.DateTimeField(_("next due"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     purchase_order = models.CharField(_("purchase order"), max_length=60, blank=True)
@@ -131,6 +135,10 @@ class Subscription(models.Model):
                 ),
             ),
             models.CheckConstraint(name="subscription_pays_known", condition=Q(pays__in=["manual", "wallet", "mandate"])),
+            models.CheckConstraint(
+                name="subscription_renewal_has_consent",
+                condition=Q(auto_renew=False) | Q(renewal_consent__isnull=False),
+            ),
             models.CheckConstraint(name="subscription_currency_form", condition=Q(currency__regex=CURRENCY_FORM)),
             models.CheckConstraint(
                 name="subscription_ended_says_when",

@@ -1,0 +1,183 @@
+"""Read subscriptions with all that prices them, in a fixed number of queries, as plain values for planning."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from billing.models import BillingPeriod, NegotiatedPrice, Price, PriceListEntry, Subscription, SubscriptionItem
+from billing.models.catalogue import PlanVersion
+from billing.planning import Clause, Contract, Metered, Stretch
+from billing.rating import Price as Rating
+from billing.rating import parse_price
+from tenants.models import Seller
+from usage.periods import Alignment, Interval, Span, local_day
+
+Quantities = Mapping[tuple[int, int], list[tuple[Any, Any, Any]]]
+
+
+def load(subscriptions: Sequence[Subscription]) -> dict[int, Contract]:
+    """Return each subscription's contract by its id.
+
+    A price is the negotiated one, else the group list's, else the plan's own. Expects `version` and `seller` to be
+    selected along.
+    """
+    prices = _prices({s.version_id for s in subscriptions})
+    negotiated = _negotiated(subscriptions)
+    listed = _listed({s.price_list_id for s in subscriptions if s.price_list_id})
+    quantities = _quantities(subscriptions)
+    return {
+        s.pk: _contract(s, [_override(p, s, negotiated, listed) for p in prices[s.version_id]], quantities)
+        for s in subscriptions
+    }
+
+
+def last_periods(subscriptions: Iterable[Subscription]) -> dict[int, dict[Interval, Stretch]]:
+    """Return, for each subscription and rhythm, the period that was opened last."""
+    found: dict[int, dict[Interval, Stretch]] = defaultdict(dict)
+    rows = (
+        BillingPeriod.objects.filter(subscription__in=[s.pk for s in subscriptions])
+        .order_by("subscription_id", "interval", "-start")
+        .distinct("subscription_id", "interval")
+    )
+    for row in rows:
+        found[row.subscription_id][Interval(row.interval)] = stretch(row)
+    return found
+
+
+def stretch(period: BillingPeriod) -> Stretch:
+    """Return a stored period as planning knows it."""
+    days = (local_day(instant, period.zone) for instant in (period.start, period.end, period.whole_start, period.whole_end))
+    return Stretch(
+        Interval(period.interval), Span(0, *days, period.zone), period.trial, period.pk, period.closed_at is not None
+    )
+
+
+def clauses(version: PlanVersion, seller: Seller, *, overrides: Mapping[str, tuple[str, dict[str, Any]]] | None = None) -> list[Clause]:
+    """Return the clauses of a plan version for somebody who has not bought it: what a price page or a preview shows."""
+    found = []
+    for price in _prices({version.pk})[version.pk]:
+        model, params = (overrides or {}).get(price.code, (price.model, price.params))
+        found.append(_clause(price, rating_of(model, params), version, seller, ()))
+    return found
+
+
+def rating_of(model: str, params: Mapping[str, Any]) -> Rating:
+    """Return a stored price ready for rating."""
+    return _parsed(json.dumps({**params, "model": model}, sort_keys=True))
+
+
+@lru_cache(maxsize=50_000)
+def _parsed(text: str) -> Rating:
+    return parse_price(json.loads(text))
+
+
+def _prices(versions: set[int]) -> dict[int, list[Price]]:
+    found: dict[int, list[Price]] = defaultdict(list)
+    for price in Price.objects.filter(version__in=versions).select_related("meter").order_by("position", "id"):
+        found[price.version_id].append(price)
+    return found
+
+
+def _negotiated(subscriptions: Sequence[Subscription]) -> dict[tuple[int, int], NegotiatedPrice]:
+    rows = NegotiatedPrice.objects.filter(subscription__in=[s.pk for s in subscriptions])
+    return {(row.subscription_id, row.price_id): row for row in rows}
+
+
+def _listed(lists: set[int]) -> dict[tuple[int, int, str], PriceListEntry]:
+    rows = PriceListEntry.objects.filter(price_list__in=lists) if lists else ()
+    return {(row.price_list_id, row.plan_id, row.price_code): row for row in rows}
+
+
+def _quantities(subscriptions: Sequence[Subscription]) -> Quantities:
+    found: dict[tuple[int, int], list[tuple[Any, Any, Any]]] = defaultdict(list)
+    rows = SubscriptionItem.objects.filter(subscription__in=[s.pk for s in subscriptions])
+    for subscription, price, quantity, during in rows.values_list("subscription_id", "price_id", "quantity", "during"):
+        found[subscription, price].append((during.lower, during.upper, quantity))
+    return found
+
+
+def _override(
+    price: Price,
+    subscription: Subscription,
+    negotiated: Mapping[tuple[int, int], NegotiatedPrice],
+    listed: Mapping[tuple[int, int, str], PriceListEntry],
+) -> tuple[Price, Rating]:
+    if row := negotiated.get((subscription.pk, price.pk)):
+        return price, rating_of(row.model, row.params)
+    if subscription.price_list_id and (
+        entry := listed.get((subscription.price_list_id, subscription.plan_id, price.code))
+    ):
+        return price, rating_of(entry.model, entry.params)
+    return price, rating_of(price.model, price.params)
+
+
+def _contract(s: Subscription, rated: list[tuple[Price, Rating]], quantities: Quantities) -> Contract:
+    version = s.version
+    return Contract(
+        subscription_id=s.pk,
+        zone=s.zone,
+        currency=s.currency,
+        status=s.status,
+        start_on=s.start_on,
+        anchor_on=s.anchor_on,
+        trial_end_on=s.trial_end_on,
+        terms_done=s.terms_done,
+        term_start_on=s.term_start_on,
+        term_end_on=s.term_end_on,
+        end_on=s.end_on,
+        auto_renew=s.auto_renew,
+        trial_pays=version.after_trial == "pays" and s.auto_renew,
+        interval=Interval(version.interval),
+        term=Interval(version.term),
+        alignment=Alignment(version.alignment),
+        billing_day=version.billing_day,
+        clauses=tuple(
+            _clause(price, rating, version, s.seller, tuple(quantities.get((s.pk, price.pk), ())), rated)
+            for price, rating in rated
+        ),
+    )
+
+
+def _clause(
+    price: Price,
+    rating: Rating,
+    version: PlanVersion,
+    seller: Seller,
+    quantities: tuple[tuple[Any, Any, Any], ...],
+    sisters: Sequence[tuple[Price, Rating]] = (),
+) -> Clause:
+    return Clause(
+        price_id=price.pk,
+        code=price.code,
+        kind=price.kind,
+        name=price.name,
+        name_en=price.name_en,
+        unit=price.unit or (price.meter.unit if price.meter else ""),
+        unit_en=price.unit_en or (price.meter.unit_en if price.meter else ""),
+        price=rating,
+        interval=Interval(price.interval or version.interval),
+        advance=price.timing == Price.Timing.ADVANCE,
+        one_off=price.one_off,
+        optional=price.optional,
+        tax_rate=seller.tax_rate if price.tax_rate is None else price.tax_rate,
+        meter=_metered(price, sisters),
+        quantities=quantities,
+    )
+
+
+def _metered(price: Price, sisters: Sequence[tuple[Price, Rating]]) -> Metered | None:
+    meter = price.meter
+    if meter is None:
+        return None
+    others = tuple(p.match for p, _r in sisters if p.meter_id == price.meter_id and p.pk != price.pk and p.match)
+    return Metered(
+        meter_id=meter.pk,
+        aggregation=meter.aggregation,
+        recurring=meter.recurring,
+        match=price.match,
+        others=() if price.match else others,
+    )

@@ -1,0 +1,126 @@
+"""Late usage: measure again every closed period that gained or lost an event, and charge the difference (rule 14)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from billing import contracts
+from billing.charges import Line
+from billing.charging import Worth, of_usage
+from billing.measures import asks_for_transactions, measure, want
+from billing.models import BillingPeriod, Charge, Subscription
+from billing.planning import Clause, Stretch
+from billing.money import plain
+from usage import measuring
+from usage.periods import local_day
+
+
+@dataclass(slots=True)
+class Billed:
+    """What the charges of one price in one period come to, before discount."""
+
+    amount_minor: int = 0
+    exact: Decimal = Decimal(0)
+    quantity: Decimal = Decimal(0)
+    times: int = 0
+    first: int | None = None
+
+
+def lines(
+    subscriptions: Sequence[Subscription], *, closed_now: set[int], regular: Sequence[Line], at: datetime
+) -> list[Line]:
+    """Return the charges for usage that came or went after its period was closed.
+
+    They are asked for with the next periodic charges of their subscription (`regular`), else today. `closed_now` are
+    periods that this close measures anyhow. The marks are taken first and the usage is measured in a later statement, so an
+    event that arrives meanwhile either is measured or leaves its mark again.
+    """
+    marks = measuring.take_marks([s.tenant_id for s in subscriptions], before=at)
+    touched = _touched(subscriptions, marks, closed_now)
+    if not touched:
+        return []
+    billed = _billed({stretch.id for _s, stretch, _c in touched})
+    wants = [want((stretch.id, c.code), s, stretch, c) for s, stretch, c in touched]
+    found = measure(wants, [(stretch.id, c.code) for _s, stretch, c in touched if asks_for_transactions(c)])
+    dues = _due_days(regular)
+    made = []
+    for s, stretch, clause in touched:
+        worth = of_usage(clause, stretch, found[stretch.id, clause.code], currency=s.currency)
+        before = billed[stretch.id, clause.code]
+        if worth.amount_minor != before.amount_minor:
+            made.append(_difference(s, worth, before, dues.get(s.pk) or local_day(at, s.zone)))
+    return made
+
+
+def _touched(
+    subscriptions: Sequence[Subscription], marks: Iterable[measuring.Mark], closed_now: set[int]
+) -> list[tuple[Subscription, Stretch, Clause]]:
+    """Return the usage prices of closed periods that hold a marked hour; of a recurring meter, of later periods too."""
+    hours: dict[tuple[int, int], list[datetime]] = defaultdict(list)
+    for mark in marks:
+        hours[mark.tenant_id, mark.meter_id].append(mark.bucket)
+    marked = [s for s in subscriptions if any(tenant == s.tenant_id for tenant, _meter in hours)]
+    if not marked:
+        return []
+    agreed = contracts.load(marked)
+    by_id = {s.pk: s for s in marked}
+    periods = BillingPeriod.objects.filter(subscription__in=by_id, closed_at__isnull=False, trial=False)
+    return [
+        (by_id[period.subscription_id], contracts.stretch(period), clause)
+        for period in periods.exclude(pk__in=closed_now).order_by("start", "pk")
+        for clause in agreed[period.subscription_id].clauses
+        if clause.meter
+        and clause.interval == period.interval
+        and _holds(period, clause, hours.get((period.tenant_id, clause.meter.meter_id), ()))
+    ]
+
+
+def _holds(period: BillingPeriod, clause: Clause, hours: Iterable[datetime]) -> bool:
+    assert clause.meter is not None
+    if clause.meter.recurring:
+        return any(hour < period.end for hour in hours)
+    return any(period.start <= hour < period.end for hour in hours)
+
+
+def _billed(periods: set[int | None]) -> Mapping[tuple[int | None, str], Billed]:
+    found: dict[tuple[int | None, str], Billed] = defaultdict(Billed)
+    rows = Charge.objects.filter(period__in=periods, kind="usage").order_by("pk")
+    for pk, period, code, amount, exact, quantity, reason in rows.values_list(
+        "pk", "period_id", "code", "amount_minor", "exact", "quantity", "reason"
+    ):
+        billed = found[period, code]
+        billed.amount_minor += amount
+        billed.exact += exact
+        billed.quantity += quantity
+        billed.times += reason == Charge.Reason.LATE
+        billed.first = billed.first or pk
+    return found
+
+
+def _difference(s: Subscription, worth: Worth, before: Billed, due_on: date) -> Line:
+    details: dict[str, Any] = {
+        **worth.details,
+        "billed": {"quantity": plain(before.quantity), "exact": plain(before.exact), "amount_minor": before.amount_minor},
+    }
+    rest = replace(
+        worth,
+        quantity=worth.quantity - before.quantity,
+        exact=worth.exact - before.exact,
+        amount_minor=worth.amount_minor - before.amount_minor,
+        details=details,
+    )
+    assert worth.stretch.id is not None
+    return Line(s, rest, due_on, worth.stretch.id, Charge.Reason.LATE, f"{before.times + 1}", before.first)
+
+
+def _due_days(regular: Sequence[Line]) -> dict[int, date]:
+    days: dict[int, date] = {}
+    for line in regular:
+        pk = line.subscription.pk
+        days[pk] = min(days.get(pk, line.due_on), line.due_on)
+    return days

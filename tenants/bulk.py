@@ -1,0 +1,69 @@
+"""Many rows in one statement: ids reserved, then COPY, several times as fast as one INSERT per batch of objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection, models
+from psycopg.types.json import Jsonb
+
+from tenants.errors import NoTransaction
+
+# Anything a column of ours holds; JSON columns take dicts and lists.
+Value = object
+
+
+def reserve(model: type[models.Model], count: int) -> list[int]:
+    """Return `count` fresh ids of `model`, in ascending order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
+            [model._meta.db_table, count],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def copy_in(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write `rows` (values in the order of `columns`, which are database columns) in one COPY.
+
+    Constraints and triggers apply as ever; column defaults of Python do not, so every column without a database
+    default must be named. Raises NoTransaction outside a transaction.
+    """
+    if not connection.in_atomic_block:
+        raise NoTransaction
+    connection.ensure_connection()
+    names = ", ".join(f'"{name}"' for name in columns)
+    with (
+        connection.connection.cursor() as cursor,
+        cursor.copy(f'COPY "{model._meta.db_table}" ({names}) FROM STDIN') as copy,
+    ):
+        for row in rows:
+            copy.write_row([_plain(value) for value in row])
+
+
+def update_from(table: str, columns: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    """Set `columns` of `table` for many ids at once; each row is (id, value, …). Returns how many rows changed."""
+    if not rows:
+        return 0
+    names = ["id", *columns]
+    records = [dict(zip(names, row, strict=True)) for row in rows]
+    shape = ", ".join(f'"{n}" {t}' for n, t in zip(names, ["bigint", *types], strict=True))
+    fresh = ", ".join(f'"{n}" = fresh."{n}"' for n in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'UPDATE "{table}" SET {fresh} FROM jsonb_to_recordset(%s::jsonb) AS fresh({shape})'
+            f' WHERE "{table}".id = fresh.id',
+            [json.dumps(records, default=str, ensure_ascii=False)],
+        )
+        return cursor.rowcount
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        return Jsonb(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value
