@@ -15,7 +15,6 @@ from decimal import Decimal
 from typing import Any, Literal
 
 Kind = Literal["invoice", "credit_note"]
-Language = Literal["zh-Hans", "en"]
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -143,12 +142,12 @@ class InvoiceDocument:
     """A bill or a credit note, whole.
 
     `net_minor` is the total without tax; `credited_minor` is what credit notes have taken off since; `status` is the
-    state's word in the document's language; `capitals` the total in capitals (Chinese documents, empty otherwise).
+    state's word in the document's `language` (`zh-Hans` or `en`); `capitals` the total in capitals (Chinese documents, empty otherwise).
     A credit note names the invoice that it answers in `refers_to` and why in `reason`.
     """
 
     kind: Kind
-    language: Language
+    language: str
     number: str
     status: str
     issue_date: date
@@ -178,7 +177,7 @@ class InvoiceDocument:
     reason: str = ""
 
     def __post_init__(self) -> None:
-        if self.language not in ("zh-Hans", "en") or self.kind not in ("invoice", "credit_note"):
+        if self.language.lower() not in ("zh-hans", "en") or self.kind not in ("invoice", "credit_note"):
             raise ValueError(f"no such document: {self.kind!r} in {self.language!r}")
         for what, stated, summed in self._sums():
             if stated != summed:

@@ -5,7 +5,8 @@
     {{ price.unit_amount|unit_price:price.currency }}  {{ line.quantity|quantity:line.unit }}  {{ rate|percent }}
     {{ date|day }}  {{ date|day:"sentence" }}  {{ instant|moment }}  {{ first|period_days:last }}
 
-Each answers an empty string for `None`, in the language that is active. Periods are given with their last day included.
+Each answers an empty string for `None`, in the language that is active. Days and instants may be ISO text.
+Periods are given with their last day included.
 """
 
 from __future__ import annotations
@@ -66,23 +67,30 @@ def percent(value: Decimal | None) -> str:
     return "" if value is None else formatting.percent(Decimal(value))
 
 
-@register.filter
-def day(value: date | datetime | None, style: str = "table") -> str:
-    """`2026-12-01`; with `"long"`, `"weekday"` or `"sentence"` as running text has it."""
-    if value is None:
-        return ""
+def as_date(value: date | datetime | str) -> date:
+    """Take a day, an instant (its day in the active zone), or either as ISO text, as kept payloads have it."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
     if isinstance(value, datetime):
-        value = timezone.localtime(value).date() if timezone.is_aware(value) else value.date()
-    return formatting.day(value, language(), cast(formatting.DayStyle, style))
+        return timezone.localtime(value).date() if timezone.is_aware(value) else value.date()
+    return value
 
 
 @register.filter
-def moment(value: datetime | None) -> str:
+def day(value: date | datetime | str | None, style: str = "table") -> str:
+    """`2026-12-01`; with `"long"`, `"weekday"` or `"sentence"` as running text has it."""
+    return formatting.day(as_date(value), language(), cast(formatting.DayStyle, style)) if value else ""
+
+
+@register.filter
+def moment(value: datetime | str | None) -> str:
     """`2026-11-24 09:00`, in the zone that is active."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
     return "" if value is None else formatting.moment(timezone.localtime(value), language())
 
 
 @register.filter
-def period_days(first: date | None, last: date | None) -> str:
+def period_days(first: date | str | None, last: date | str | None) -> str:
     """`2026-11-01 至 11-30（30 天）`: first and last day, both included."""
-    return "" if first is None or last is None else formatting.period_days(first, last, language())
+    return formatting.period_days(as_date(first), as_date(last), language()) if first and last else ""

@@ -148,3 +148,17 @@ def test_its_filters_write_an_instant_in_the_active_zone():
         # 16:30 UTC on 30 November is half past midnight on 1 December in Shanghai.
         at = datetime(2026, 11, 30, 16, 30, tzinfo=UTC)
         assert render("{{ at|moment }} {{ at|day }}", at=at) == "2026-12-01 00:30 2026-12-01"
+
+
+def test_its_filters_read_kept_payloads():
+    with translation.override("zh-hans"), timezone.override("Asia/Shanghai"):
+        assert render("{{ a|period_days:b }}", a="2026-11-01", b="2026-11-30") == "2026-11-01 至 11-30（30\u00a0天）"
+        assert (
+            render("{{ a|day:'long' }} {{ a|moment }}", a="2026-11-30T16:30:00+00:00")
+            == "2026年12月1日 2026-12-01 00:30"
+        )
+        assert render("{{ n|quantity:'条' }} {{ p|unit_price:'CNY' }}", n="2480", p="0.05") == "2,480\u00a0条 ¥0.05"
+
+
+def test_its_filters_write_nothing_for_nothing():
+    assert render("[{{ a|money:'CNY' }}{{ a|day }}{{ a|moment }}{{ a|quantity }}{{ a|period_days:a }}]", a=None) == "[]"

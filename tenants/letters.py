@@ -1,0 +1,105 @@
+"""Write the mail of a notice: subject, text and HTML from `templates/notices/<kind>.{subject.txt,txt,html}`.
+
+A payload is the plain JSON that the notice keeps: texts in the reader's language, amounts in minor units beside one
+`currency`, days as ISO text, quantities and unit prices as decimal text, and `path`, the page that the button opens.
+Every payload names `tenant` (the customer's short name); `recipient` (a person's name) may be left out.
+
+| kind | keys besides | may be left out |
+|---|---|---|
+| invoice_issued | number, currency, total_minor, due_minor, lines | due_date, capitals, title |
+| credit_note_issued | number, refers_to, currency, total_minor, returned_minor | reason, capitals, lines |
+| payment_received | currency, amount_minor, received_on, method, bills | unused_minor |
+| renewal_stopped | plan, last_day, next_day | by_name |
+| member_invited | inviter, role | last_day |
+
+`lines` are {name, amount_minor} with, where they say something, quantity, unit, unit_price, first, last; a discount
+is a line of its own. `bills` are {number, amount_minor, due_minor}. `last_day` is the last day served, or valid.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol
+
+import css_inline
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import translation
+
+ALWAYS = frozenset({"tenant", "path"})
+REQUIRED: Mapping[str, frozenset[str]] = {
+    "invoice_issued": frozenset({"number", "currency", "total_minor", "due_minor", "lines"}),
+    "credit_note_issued": frozenset({"number", "refers_to", "currency", "total_minor", "returned_minor"}),
+    "payment_received": frozenset({"currency", "amount_minor", "received_on", "method", "bills"}),
+    "renewal_stopped": frozenset({"plan", "last_day", "next_day"}),
+    "member_invited": frozenset({"inviter", "role"}),
+}
+# Full-width punctuation brings its own space; the blank between two sentences of a template is English.
+CHINESE_STOP_AND_BLANK = re.compile(r"([。，：；？！）]) +")
+
+
+class Sender(Protocol):
+    """Whose letter it is; a `Seller` is one."""
+
+    brand: str
+    brand_en: str
+    mark: str
+    colour: str
+    legal_name: str
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail, ready but for its addresses and attachments. `subject` is one line."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def compose(kind: str, payload: Mapping[str, Any], language: str, seller: Sender) -> Letter:
+    """Return the letter of a notice in `language`.
+
+    Raises `ValueError` for an unknown kind or a payload without a key that the kind needs: a letter with a gap
+    where an amount should stand is never sent.
+    """
+    check(kind, payload)
+    english = not language.lower().startswith("zh")
+    context = {
+        **payload,
+        "seller": seller,
+        "brand": (english and seller.brand_en) or seller.brand,
+        "language": "en" if english else "zh-Hans",
+        "link": settings.SITE_URL + payload["path"],
+    }
+    with translation.override(language):
+        subject, text, html = (
+            CHINESE_STOP_AND_BLANK.sub(r"\1", render_to_string(f"notices/{kind}.{part}", context))
+            for part in ("subject.txt", "txt", "html")
+        )
+    return Letter(" ".join(subject.splitlines()).strip(), tidy(text), inliner().inline(html))
+
+
+def check(kind: str, payload: Mapping[str, Any]) -> None:
+    if kind not in REQUIRED:
+        raise ValueError(f"no letter is written for {kind!r}")
+    if missing := sorted((REQUIRED[kind] | ALWAYS) - payload.keys()):
+        raise ValueError(f"{kind}: the payload lacks {', '.join(missing)}")
+    if not payload["path"].startswith("/"):
+        raise ValueError(f"{kind}: a path starts with a slash, not {payload['path']!r}")
+
+
+def tidy(text: str) -> str:
+    """Take away what template tags leave behind: blanks at line ends and more than one empty line."""
+    lines = (line.strip(" ") for line in text.strip().splitlines())
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
+
+
+@cache
+def inliner() -> css_inline.CSSInliner:
+    """Styles go into the elements: mail programs drop style sheets, and nothing remote is loaded."""
+    return css_inline.CSSInliner(load_remote_stylesheets=False)

@@ -1,0 +1,119 @@
+"""The subject carries the news, the figures are those of the payload, and nothing is loaded from outside."""
+
+import re
+
+import pytest
+
+from tenants import letters
+from tests.tenants.letters_samples import Brand, chinese, english
+
+EVERY = [("zh-hans", kind, payload) for kind, payload in chinese().items()] + [
+    ("en", kind, payload) for kind, payload in english().items()
+]
+NAMES = [f"{kind}-{language}" for language, kind, payload in EVERY]
+
+
+@pytest.fixture(autouse=True)
+def site(settings):
+    settings.SITE_URL = "https://billing.example"
+
+
+def write(kind: str, language: str = "zh-hans", **changes) -> letters.Letter:
+    payloads = chinese() if language == "zh-hans" else english()
+    return letters.compose(kind, {**payloads[kind], **changes}, language, Brand())
+
+
+@pytest.mark.parametrize(("language", "kind", "payload"), EVERY, ids=NAMES)
+def test_it_writes_every_kind_in_both_languages(language, kind, payload):
+    letter = letters.compose(kind, payload, language, Brand())
+    assert letter.subject == letter.subject.strip()
+    assert "\n" not in letter.subject
+    assert payload["tenant"] in letter.subject
+    for part in (letter.text, letter.html):
+        assert f"https://billing.example{payload['path']}" in part
+        assert "400-000-0000" in part
+        assert "{{" not in part
+        assert "{%" not in part
+
+
+@pytest.mark.parametrize(("language", "kind", "payload"), EVERY, ids=NAMES)
+def test_it_speaks_one_language(language, kind, payload):
+    letter = letters.compose(kind, payload, language, Brand())
+    said = letter.text.replace("杭州青屿软件有限公司", "")
+    if language == "en":
+        assert not re.search(r"[\u3000-\u9fff\uff00-\uffef]", said + letter.subject)
+    else:
+        assert not re.search(r"[a-z]{4,}", re.sub(r"https?://\S+", "", said + letter.subject))
+        assert not re.search(r"[。，：；] ", said)
+
+
+@pytest.mark.parametrize(("language", "kind", "payload"), EVERY, ids=NAMES)
+def test_it_loads_nothing_and_carries_its_styles_in_the_elements(language, kind, payload):
+    html = letters.compose(kind, payload, language, Brand()).html
+    assert "<style" not in html
+    assert "<img" not in html
+    assert "url(" not in html
+    assert set(re.findall(r"https?://[^\"'<\s]+", html)) == {f"https://billing.example{payload['path']}"}
+    assert "max-width: 600px" in html
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "subject"),
+    [
+        ("invoice_issued", {}, "账单 QY-2026-001187：请在11月30日（周一）前付 ¥2,707.00（苏州沐禾）"),
+        ("invoice_issued", {"due_date": None}, "账单 QY-2026-001187：要付 ¥2,707.00（苏州沐禾）"),
+        ("invoice_issued", {"due_minor": 0}, "账单 QY-2026-001187：¥2,707.00，已付清（苏州沐禾）"),
+        ("invoice_issued", {"due_minor": 0, "total_minor": 0}, "账单 QY-2026-001187：不用付款（苏州沐禾）"),
+        ("credit_note_issued", {}, "账单 QY-2026-001187 冲减 ¥36.00，¥36.00 已退回余额（苏州沐禾）"),
+        ("credit_note_issued", {"returned_minor": 0}, "账单 QY-2026-001187 冲减 ¥36.00（苏州沐禾）"),
+        ("payment_received", {}, "已收到 ¥3,000.00，谢谢（苏州沐禾）"),
+        ("renewal_stopped", {}, "已停止自动续费，12月1日（周二）不会扣款（苏州沐禾）"),
+        ("member_invited", {}, "陈静邀请您查看苏州沐禾的费用中心"),
+    ],
+)
+def test_its_subject_carries_the_news(kind, changes, subject):
+    assert write(kind, **changes).subject == subject
+
+
+def test_its_subject_carries_the_news_in_english():
+    expected = "Bill QY-2026-001187: ¥2,707.00, please pay by Mon 30 Nov (Suzhou Muhe)"
+    assert write("invoice_issued", "en").subject == expected
+
+
+def test_it_prints_each_line_and_the_total():
+    letter = write("invoice_issued")
+    for text in ("¥1,299.00", "18\u00a0个 × ¥58.00", "−¥60.00", "2,480\u00a0条 × ¥0.05", "人民币贰仟柒佰零柒元整"):
+        assert text in letter.text
+        assert text in letter.html.replace("&nbsp;", "\u00a0")
+
+
+def test_it_escapes_what_people_write_in_html_only():
+    letter = write("member_invited", inviter="<b>陈静</b> & 周敏")
+    assert letter.subject == "<b>陈静</b> & 周敏邀请您查看苏州沐禾的费用中心"
+    assert "<b>陈静</b> & 周敏" in letter.text
+    assert "<b>陈静" not in letter.html
+
+
+def test_it_keeps_a_line_break_out_of_the_subject():
+    assert "\n" not in write("member_invited", inviter="陈静\nBcc: charlie@example.com").subject
+
+
+def test_it_greets_nobody_by_name_when_it_knows_none():
+    assert write("invoice_issued", recipient="").text.startswith("您好：")
+
+
+def test_it_refuses_a_payload_with_a_gap():
+    with pytest.raises(ValueError, match="lacks due_minor, total_minor"):
+        letters.compose(
+            "invoice_issued",
+            {"tenant": "沐禾", "path": "/", "number": "1", "currency": "CNY", "lines": []},
+            "zh-hans",
+            Brand(),
+        )
+
+
+def test_it_refuses_an_unknown_kind_and_a_foreign_address():
+    with pytest.raises(ValueError, match="no letter is written"):
+        letters.compose("advert", {}, "zh-hans", Brand())
+    with pytest.raises(ValueError, match="starts with a slash"):
+        write("member_invited", path="https://elsewhere.example/")
