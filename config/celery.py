@@ -13,6 +13,7 @@ BEAT_SCHEDULE = {
     "bill what is due": {"task": "invoices.tasks.bill", "schedule": crontab(minute="*/10")},
     "render documents": {"task": "invoices.tasks.render", "schedule": 20.0},
     "send the outbox": {"task": "tenants.tasks.deliver", "schedule": 20.0},
+    "forget old answers": {"task": "tenants.tasks.forget_answers", "schedule": crontab(hour="4", minute="10")},
     "check the books": {"task": "billing.tasks.check_books", "schedule": crontab(hour="3", minute="40")},
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
@@ -33,6 +34,14 @@ class Invalid(DomainError):
 
     code = "invalid"
     status = 400
+
+
+class Mistakes(Invalid):
+    """Several inputs break a rule; `mistakes` has one refusal for each, and the first speaks for all."""
+
+    def __init__(self, mistakes: Sequence[DomainError]) -> None:
+        super().__init__(mistakes[0].message, field=mistakes[0].field)
+        self.mistakes = tuple(mistakes)
 
 
 class NotFound(DomainError):
