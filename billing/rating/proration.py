@@ -54,7 +54,8 @@ def credit(
     """Return what a charged line gives back, in minor units not below zero (rule 5).
 
     The charged amount after discount × unused ÷ covered days, rounded once, and at most what is left of that line.
-    Fewer seats give back their share: × removed ÷ held before. Today's price plays no part.
+    Fewer seats give back their share: × removed ÷ held before; earlier credits of the same days count as negative
+    charges, so the caller takes them off both amounts first. Today's price plays no part.
     """
     if not 0 <= removed <= held or not held:
         raise ValueError("What is removed is a part of what was held.")

@@ -279,6 +279,8 @@ def test_it_gives_usage_at_the_end_to_the_next_period() -> None:
 def test_it_knows_the_local_day_of_an_instant() -> None:
     assert local_day(datetime(2026, 1, 30, 16, tzinfo=UTC), SHANGHAI) == date(2026, 1, 31)
     assert local_day(datetime(2026, 1, 30, 15, 59, 59, tzinfo=UTC), SHANGHAI) == date(2026, 1, 30)
+    # a quarter of an hour after midnight the clocks were put back before it: the new day has begun all the same
+    assert local_day(datetime(2006, 10, 29, 2, 45, tzinfo=UTC), "America/St_Johns") == date(2006, 10, 29)
     with pytest.raises(ValueError, match="without an offset"):
         local_day(datetime(2026, 1, 30), SHANGHAI)  # noqa: DTZ001
 

@@ -1,0 +1,155 @@
+"""docs/rules.md is computed again: every table that it marks as recomputed, and each price shape."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from billing.money import Money
+from billing.rating import SHAPES, credit, prorate
+from billing.rating.answer import answer
+from invoices.capitals import in_capitals
+from invoices.tax import line_tax
+from invoices.totals import spread_percent
+from usage.periods import Alignment, Interval, Schedule, local_midnight
+
+RULES = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the page: under which heading, after which price."""
+
+    heading: str
+    price: dict[str, object] | None
+    rows: list[Row]
+
+
+def tables() -> Iterator[Table]:
+    for section in re.split(r"^#{2,3} ", RULES, flags=re.MULTILINE)[1:]:
+        heading, _, body = section.partition("\n")
+        block = re.search(r"```json\n(.*?)```", body, re.DOTALL)
+        lines = [line for line in body.splitlines() if line.startswith("|")]
+        if not lines:
+            continue
+        header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+        price = json.loads(block[1]) if block else None
+        yield Table(heading, price, [dict(zip(header, cells, strict=True)) for cells in rows])
+
+
+def fen(amount: str) -> int:
+    return Money.of(amount.replace("−", "-"), "CNY").minor
+
+
+def yuan(minor: int) -> str:
+    return str(Money(minor, "CNY"))
+
+
+def priced(price: dict[str, object], row: Row) -> Row:
+    question: dict[str, object] = {"price": price, "currency": "CNY"}
+    question |= {key: row[key] for key in ("quantity", "before") if row.get(key)}
+    if row.get("transactions"):
+        question["transactions"] = row["transactions"].split(", ")
+    told = answer(question, "en")
+    return {"exact": str(told["exact"]), "amount": str(told["amount"])}
+
+
+def boundaries(row: Row) -> Row:
+    anchor, n = date(2026, 1, 31), int(row["n"])
+    kinds = {
+        "anniversary": Schedule(anchor, Interval.MONTH, "Asia/Shanghai"),
+        "billing day 5": Schedule(anchor, Interval.MONTH, "Asia/Shanghai", billing_day=5),
+        "calendar": Schedule(anchor, Interval.MONTH, "Asia/Shanghai", Alignment.CALENDAR),
+    }
+    return {name: str(schedule.boundary(n)) for name, schedule in kinds.items()}
+
+
+def first_instant(row: Row) -> Row:
+    return {"UTC": f"{local_midnight(date.fromisoformat(row['day']), row['zone']):%Y-%m-%d %H:%M}"}
+
+
+def end_of_term(row: Row) -> Row:
+    start, interval = date.fromisoformat(row["start"]), Interval(row["interval"])
+    schedule = Schedule(start, interval, "UTC", Alignment(row["alignment"]))
+    return {"ends": str(schedule.term_end(Interval(row["term"]), int(row["n"])))}
+
+
+def part(row: Row) -> Row:
+    used, whole = int(row["days used"]), int(row["days of the whole"])
+    return {"charged": yuan(prorate(Decimal(row["price"]), used, whole, "CNY"))}
+
+
+def credited(row: Row) -> Row:
+    back = credit(
+        fen(row["charged after discount"]),
+        int(row["unused"]),
+        int(row["covered"]),
+        fen(row["left of the line"]),
+        removed=Decimal(row["seats removed"] or 1),
+        held=Decimal(row["seats held"] or 1),
+    )
+    return {"credit": yuan(back)}
+
+
+def discounted(row: Row) -> Row:
+    parts = spread_percent([fen(amount) for amount in row["lines"].split(", ")], Decimal(row["percent"]), "CNY")
+    return {"taken off": ", ".join(map(yuan, parts))}
+
+
+def taxed(row: Row) -> Row:
+    tax = line_tax(fen(row["amount"]), Decimal(row["rate"]), row["inclusive"] == "yes", "CNY")
+    return {"net": yuan(tax.net), "tax": yuan(tax.tax), "gross": yuan(tax.gross)}
+
+
+def capitals(row: Row) -> Row:
+    return {"in capitals": in_capitals(fen(row["amount"]), "CNY")}
+
+
+RECOMPUTED: dict[str, Callable[[Row], Row]] = {
+    "1. Half open and from the anchor": boundaries,
+    "2. A period begins at the first instant of a local day": first_instant,
+    "3. Trials, terms and changes of rhythm": end_of_term,
+    "4. Parts of a period": part,
+    "5. Credits": credited,
+    "10. Order of the sums": discounted,
+    "12. Tax": taxed,
+    "Amounts in capitals": capitals,
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "row"), [pytest.param(table, row, id=table.heading) for table in tables() for row in table.rows]
+)
+def test_it_computes_what_the_page_says(table: Table, row: Row) -> None:
+    if table.price is not None:
+        found = priced(table.price, row)
+    elif table.heading in RECOMPUTED:
+        found = RECOMPUTED[table.heading](row)
+    else:
+        found = {}
+    assert {column: row[column] for column in found} == found
+    assert all("?" not in cell for cell in row.values())
+
+
+def test_it_shows_every_shape_and_recomputes_what_it_promises() -> None:
+    by_heading = {table.heading: table for table in tables()}
+    for model in SHAPES:
+        price = by_heading[model].price
+        assert price is not None
+        assert price["model"] == model
+    assert set(RECOMPUTED) <= set(by_heading)
+
+
+def test_it_has_all_twenty_rules_and_says_how_far_each_is_in_force() -> None:
+    sections = re.split(r"^### ", RULES, flags=re.MULTILINE)
+    rules = [section for section in sections if re.match(r"\d+\. ", section)]
+    assert [int(section.split(".")[0]) for section in rules] == list(range(1, 21))
+    for section in rules:
+        assert re.search(r"\*\*(In force|In force in part|Not yet)\b", section), section.splitlines()[0]
+        assert "\n|---" in section, section.splitlines()[0]
