@@ -35,12 +35,10 @@ def tables() -> Iterator[Table]:
     for section in re.split(r"^#{2,3} ", RULES, flags=re.MULTILINE)[1:]:
         heading, _, body = section.partition("\n")
         block = re.search(r"```json\n(.*?)```", body, re.DOTALL)
-        lines = [line for line in body.splitlines() if line.startswith("|")]
-        if not lines:
-            continue
-        header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
         price = json.loads(block[1]) if block else None
-        yield Table(heading, price, [dict(zip(header, cells, strict=True)) for cells in rows])
+        for found in re.findall(r"(?:^\|.*\n?)+", body, re.MULTILINE):
+            header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in found.splitlines()]
+            yield Table(heading, price, [dict(zip(header, cells, strict=True)) for cells in rows])
 
 
 def fen(amount: str) -> int:
