@@ -69,7 +69,7 @@ def _currency(fields: Fields) -> str:
 
 def _parse(line: str) -> object:
     try:
-        return json.loads(line, object_pairs_hook=_once)
+        return json.loads(line.strip(), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
