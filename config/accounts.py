@@ -72,6 +72,6 @@ def foreign(path: Path) -> ImproperlyConfigured:
     except (OSError, KeyError):
         owner = "another account"
     return ImproperlyConfigured(
-        f"{path} belongs to {owner}, so your account cannot use the database in it. "
-        f"Run the command as {owner}, or use a checkout of your own, or set DATABASE_URL to another PostgreSQL server."
+        f"{path} belongs to {owner}, and your account may not use it. "
+        "Run the command as the owner of this checkout, or clone the project into a folder of your own."
     )

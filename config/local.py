@@ -6,11 +6,22 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from config.accounts import foreign
+
 
 def secret(folder: Path) -> str:
     """Return this machine's own secret key, made once and readable by its owner only."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "secret"
+    try:
+        return made_once(path)
+    except PermissionError as error:
+        raise foreign(path if path.exists() else folder) from error
+
+
+def made_once(path: Path) -> str:
+    """Read the secret at `path`, or make it; of several processes that make one the first wins."""
+    folder = path.parent
+    folder.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         fresh = folder / f"secret.{secrets.token_hex(4)}"
         fresh.touch(mode=0o600)

@@ -100,7 +100,7 @@ def test_it_refuses_a_folder_of_a_third_account(tmp_path, monkeypatch, owned_by)
     folder = tmp_path / "sockets"
     folder.mkdir()
     owned_by(pwd.getpwnam("daemon").pw_uid, folder)
-    with pytest.raises(ImproperlyConfigured, match="belongs to daemon, so your account"):
+    with pytest.raises(ImproperlyConfigured, match="belongs to daemon, and your account"):
         accounts.make_private(folder, tmp_path, {})
 
 
