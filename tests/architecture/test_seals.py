@@ -1,0 +1,150 @@
+"""What may never change is refused by the database, whoever asks; what may still change, may."""
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+
+from tests.rows import furnish
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+# For each sealed table: a change of every kind that is refused, and what is still allowed.
+REFUSED = {
+    "tenants_auditentry": ["verb = 'other'", "at = now()"],
+    "tenants_delivery": ["ok = false"],
+    "tenants_notice": ["payload = '{\"a\": 1}'", "recipients = '[\"x\"]'", "key = 'other'"],
+    "tenants_authorisation": ["ceiling_minor = 5", "text = 'no'"],
+    "billing_planversion": ["proration = 'none'", "terms = 'others'"],
+    "billing_pricelist": ["name = 'other'"],
+    "billing_acceptance": ["text_sha256 = 'x'"],
+    "billing_negotiatedprice": ["params = '{\"a\": 1}'"],
+    "billing_subscriptionitem": ["quantity = 9"],
+    "billing_billingperiod": ["start = start - interval '1 day', whole_start = whole_start - interval '1 day'"],
+    "billing_charge": ["amount_minor = 1", "details = '{\"a\": 1}'"],
+    "billing_account": ["kind = 'cash'"],
+    "billing_ledgertransaction": ["at = now()"],
+    "billing_posting": ["amount_minor = amount_minor * 2"],
+    "invoices_invoice": ["total_minor = 5", "seller_copy = '{\"a\": 1}'", "number = 'X'"],
+    "invoices_invoiceline": ["amount_minor = 5", "name = 'Other'"],
+    "invoices_creditnote": ["total_minor = 2"],
+    "invoices_creditnoteline": ["gross_minor = 2"],
+    "invoices_payment": ["amount_minor = 5", "reference = 'x'"],
+    "invoices_allocation": ["amount_minor = 5"],
+    "invoices_document": ["sha256 = 'x'"],
+}
+ALLOWED = {
+    "tenants_notice": "status = 'failed', tries = 1, next_try_at = now()",
+    "tenants_authorisation": "withdrawn_at = given_at, withdrawn_by_name = 'Alice'",
+    "billing_planversion": "status = 'retired'",
+    "billing_pricelist": "status = 'retired'",
+    "billing_subscriptionitem": "during = tstzrange(lower(during), upper(during) - interval '1 day')",
+    "billing_billingperiod": 'closed_at = now(), "end" = "end" - interval \'1 day\'',
+    "billing_charge": "taken_at = now()",
+    "invoices_invoiceline": "credited_minor = 1",
+}
+# Only their drafts may change, so the row asked about is the published one.
+PUBLISHED = {"billing_planversion", "billing_pricelist"}
+# Triggers with tests of their own below, or beside the app they guard.
+OTHERS = {
+    "billing_price_sealed",
+    "billing_pricelistentry_sealed",
+    "billing_price_into_draft",
+    "billing_pricelistentry_into_draft",
+    "billing_posting_balanced",
+    "invoices_invoiceline_into_draft",
+    "invoices_invoice_settled",
+    "tenants_tenant_one_level",
+}
+
+
+def run(statement: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.rowcount
+
+
+def where(table: str) -> str:
+    return " WHERE status = 'published'" if table in PUBLISHED else ""
+
+
+def refuses(statement: str, match: str = "") -> None:
+    with pytest.raises(IntegrityError, match=match), transaction.atomic():
+        assert run(statement), f"no row was there to refuse: {statement}"
+
+
+@pytest.mark.parametrize(
+    "statement", [f"UPDATE {t} SET {change}{where(t)}" for t, changes in REFUSED.items() for change in changes]
+)
+def test_it_refuses_a_change(statement):
+    furnish()
+    refuses(statement, "sealed")
+
+
+@pytest.mark.parametrize("table", REFUSED)
+def test_it_refuses_a_deletion(table):
+    furnish()
+    refuses(f"DELETE FROM {table}{where(table)}", "sealed")
+
+
+@pytest.mark.parametrize("table", ALLOWED)
+def test_it_lets_the_rest_change(table):
+    furnish()
+    assert run(f"UPDATE {table} SET {ALLOWED[table]}{where(table)}") > 0
+
+
+def test_it_withdraws_an_authorisation_once():
+    furnish()
+    run("UPDATE tenants_authorisation SET withdrawn_at = given_at")
+    refuses("UPDATE tenants_authorisation SET withdrawn_at = null", "sealed")
+
+
+@pytest.mark.parametrize("table", ["billing_price", "billing_pricelistentry"])
+def test_it_seals_the_parts_of_what_was_published(table):
+    furnish()
+    assert run(f"UPDATE {table} SET params = '{{}}'") > 0  # still a draft
+    publish()
+    refuses(f"UPDATE {table} SET params = '{{\"a\": 1}}'", "sealed")
+    refuses(f"DELETE FROM {table}", "sealed")
+    names = "price_list_id, plan_id, model" if table == "billing_pricelistentry" else "version_id, name, name_en, model"
+    refuses(f"INSERT INTO {table} ({names}) SELECT {names} FROM {table}", "only a draft takes new rows")
+
+
+def publish() -> None:
+    run("UPDATE billing_pricelist SET status = 'retired' WHERE status = 'draft'")
+    run(
+        "UPDATE billing_planversion SET status = 'published', published_at = now(), sha256 = 'x' WHERE status = 'draft'"
+    )
+
+
+def test_it_refuses_postings_that_do_not_balance():
+    furnish()
+    fresh = "INSERT INTO billing_posting (transaction_id, account_id, tenant_id, amount_minor)"
+    refuses(f"{fresh} SELECT transaction_id, account_id, tenant_id, 5 FROM billing_posting LIMIT 1", "sum to zero")
+
+
+def test_it_refuses_a_line_on_an_issued_invoice():
+    furnish()
+    with pytest.raises(DatabaseError, match="only a draft takes new lines"), transaction.atomic():
+        names = (
+            "tenant_id, invoice_id, code, kind, reason, name, name_en, service_start_on, service_end_on, quantity, unit,"
+            " unit_en, amount_minor, discount_minor, tax_rate, tax_minor, gross_minor, credited_minor"
+        )
+        run(
+            f"INSERT INTO invoices_invoiceline ({names}, charge_id, position)"
+            f" SELECT {names}, charge_id + 1, 2 FROM invoices_invoiceline"
+        )
+
+
+def test_it_refuses_a_settlement_without_its_cause():
+    furnish()  # one fen was allocated and one credited
+    run("UPDATE invoices_invoice SET paid_minor = 1, credited_minor = 1")
+    run("SET CONSTRAINTS ALL IMMEDIATE")
+    refuses("UPDATE invoices_invoice SET paid_minor = 50", "allocations and credit notes")
+
+
+def test_every_trigger_has_its_test():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid::regclass::text NOT LIKE 'usage_%'"
+        )
+        found = {row[0] for row in cursor.fetchall()}
+    assert found == {f"{table}_sealed" for table in REFUSED} | OTHERS

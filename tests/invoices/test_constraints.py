@@ -1,0 +1,74 @@
+"""Every rule of the tables of `invoices` is held by the database itself: a row that breaks it is refused by its name."""
+
+import pytest
+from django.db import connection
+
+from tests.rows import Break, below_zero, broken, copy_row, furnish
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+SECOND = {"sequence": "2", "number": "'QY-2'"}
+DRAFT = {"status": "'draft'", "number": "null", "sequence": "null", "issued_at": "null"}
+BREAKS: list[Break] = [
+    ("series_once_per_year", "invoices_numberseries", {"prefix": "'ZZ'"}),
+    ("series_prefix_once_per_year", "invoices_numberseries", {"kind": "'credit_note'"}),
+    ("series_kind_known", "invoices_numberseries", {"kind": "'poem'"}),
+    *below_zero("invoices_numberseries", "last_number", "year"),
+    ("invoice_number_once_in_series", "invoices_invoice", {"number": "'QY-2'"}),
+    ("invoices_invoice_number_key", "invoices_invoice", {"sequence": "2"}),
+    ("invoice_currency_form", "invoices_invoice", SECOND | {"currency": "'cny'"}),
+    ("invoice_status_known", "invoices_invoice", SECOND | {"status": "'lost'"}),
+    ("invoice_issued_is_whole", "invoices_invoice", SECOND | {"buyer_copy": "null"}),
+    ("invoice_settled_within_total", "invoices_invoice", SECOND | {"paid_minor": "101"}),
+    *below_zero("invoices_invoice", "sequence"),
+    ("line_position_once", "invoices_invoiceline", {"charge_id": "charge_id + 1"}),
+    ("invoices_invoiceline_charge_id_key", "invoices_invoiceline", {"position": "2"}),
+    ("line_days_in_order", "invoices_invoiceline", {"service_end_on": "service_start_on"}),
+    *below_zero("invoices_invoiceline", "position"),
+    ("credit_note_number_once_in_series", "invoices_creditnote", {"number": "'QY-2'"}),
+    ("invoices_creditnote_number_key", "invoices_creditnote", {"sequence": "2"}),
+    ("credit_note_total_positive", "invoices_creditnote", SECOND | {"total_minor": "0"}),
+    ("credit_note_returns_at_most_total", "invoices_creditnote", SECOND | {"returned_minor": "2"}),
+    *below_zero("invoices_creditnote", "sequence"),
+    ("credit_line_once", "invoices_creditnoteline", {}),
+    ("credit_line_not_zero", "invoices_creditnoteline", {"gross_minor": "0"}),
+    ("payment_reference_once", "invoices_payment", {}),
+    ("payment_amount_positive", "invoices_payment", {"amount_minor": "0"}),
+    ("payment_currency_form", "invoices_payment", {"currency": "'cny'"}),
+    ("payment_method_known", "invoices_payment", {"method": "'barter'"}),
+    ("payment_status_known", "invoices_payment", {"status": "'hoped'"}),
+    ("allocation_once", "invoices_allocation", {}),
+    ("allocation_amount_positive", "invoices_allocation", {"amount_minor": "0"}),
+    ("document_once", "invoices_document", {}),
+    ("document_kind_known", "invoices_document", {"kind": "'poem'"}),
+    *below_zero("invoices_document", "bytes"),
+    ("run_status_known", "invoices_billingrun", {"status": "'lost'"}),
+    *below_zero("invoices_billingrun", "due", "done", "charges", "invoices", "parked"),
+    ("parked_once_per_stage", "invoices_parked", {}),
+    ("parked_stage_known", "invoices_parked", {"stage": "'lunch'"}),
+    *below_zero("invoices_parked", "tries"),
+    ("import_status_known", "invoices_customerimport", {"status": "'lost'"}),
+    *below_zero("invoices_customerimport", "rows", "imported"),
+]
+
+
+@pytest.mark.parametrize(("name", "table", "changes"), BREAKS, ids=[name for name, _table, _changes in BREAKS])
+def test_the_database_refuses(name, table, changes):
+    furnish()
+    assert broken(table, changes) == name
+
+
+def test_it_drafts_one_group_once():
+    furnish()
+    copy_row("invoices_invoice", DRAFT)
+    assert broken("invoices_invoice", DRAFT) == "invoice_one_draft_per_group"
+
+
+def test_it_asks_for_no_negative_total():
+    furnish()
+    bad = SECOND | {"total_minor": "-1"}
+    assert broken("invoices_invoice", bad) == "invoice_settled_within_total"
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE invoices_invoice DROP CONSTRAINT invoice_settled_within_total")
+    assert broken("invoices_invoice", bad) == "invoice_total_not_negative"

@@ -1,0 +1,242 @@
+"""One good row in every table of tenants, billing and invoices; and a row copied with some columns otherwise.
+
+The rows are written without the verbs, so that a test of the database asks the database alone.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.db import IntegrityError, connection, transaction
+
+from billing import models as billing
+from invoices import models as invoices
+from tenants import models as tenants
+from usage.models import Meter
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+TODAY = date(2026, 3, 1)
+TOMORROW = date(2026, 3, 2)
+NEXT = datetime(2026, 4, 1, tzinfo=UTC)
+
+# A constraint's name, its table, and the columns (as SQL) with which a copy of the table's first row breaks it.
+Break = tuple[str, str, Mapping[str, str]]
+
+
+def columns(table: str) -> list[str]:
+    """Columns that an INSERT names: neither the id nor a computed one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = %s"
+            " AND column_name <> 'id' AND is_generated = 'NEVER' ORDER BY ordinal_position",
+            [table],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def copy_row(table: str, changes: Mapping[str, str]) -> None:
+    """Insert the table's first row once more, with these columns otherwise."""
+    names = columns(table)
+    assert set(changes) <= set(names), f"{table} has no {set(changes) - set(names)}"
+    values = ", ".join(changes.get(name, f'"{name}"') for name in names)
+    quoted = ", ".join(f'"{name}"' for name in names)
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {table} ({quoted}) SELECT {values} FROM {table} ORDER BY id LIMIT 1")
+        assert cursor.rowcount == 1, f"{table} has no row to copy"
+
+
+def broken(table: str, changes: Mapping[str, str]) -> str:
+    """Return the name of the constraint that refuses such a copy."""
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        copy_row(table, changes)
+    return refusal.value.__cause__.diag.constraint_name
+
+
+def below_zero(table: str, *fields: str) -> Iterable[Break]:
+    """Django's own rules for counts."""
+    return [(f"{table}_{field}_check", table, {f"{field}": "-1"}) for field in fields]
+
+
+def furnish() -> tenants.Tenant:
+    """Write one row in each table; return the customer they are about."""
+    tenant = people()
+    told(tenant)
+    version = catalogue(tenant)
+    charge = bought(tenant, version)
+    billed(tenant, charge)
+    return tenant
+
+
+def people() -> tenants.Tenant:
+    seller = tenants.Seller.objects.create(
+        code="qiyun",
+        legal_name="启云公司",
+        brand="启云",
+        mark="启",
+        tax_number="91350100M000100Y43",
+        number_prefix="QY",
+        created_at=NOW,
+    )
+    group = tenants.CustomerGroup.objects.create(code="gold", name="Gold")
+    tenant = tenants.Tenant.objects.create(code="acme", name="Acme", group=group, opened_at=NOW)
+    tenant.tags.add(tenants.Tag.objects.create(name="vip"))
+    alice = tenants.User.objects.create(email="alice@acme.example", password="-")
+    alice.groups.add(Group.objects.create(name="finance"))
+    alice.user_permissions.add(Permission.objects.order_by("id").first())
+    tenants.Member.objects.create(tenant=tenant, user=alice, role="owner", joined_at=NOW)
+    tenants.Contact.objects.create(tenant=tenant, name="林", email="lin@acme.example")
+    tenants.ApiKey.objects.create(
+        tenant=tenant, seller=seller, name="k", prefix="mz_1", secret_sha256="-", created_at=NOW
+    )
+    return tenant
+
+
+def told(tenant: tenants.Tenant) -> None:
+    seller, alice = tenants.Seller.objects.get(), tenants.User.objects.get()
+    tenants.Authorisation.objects.create(
+        tenant=tenant,
+        seller=seller,
+        currency="CNY",
+        text="yes",
+        text_version="1",
+        text_sha256="-",
+        given_by=alice,
+        given_by_name="Alice",
+        given_at=NOW,
+    )
+    tenants.AuditEntry.objects.create(tenant=tenant, verb="v", at=NOW)
+    notice = tenants.Notice.objects.create(
+        tenant=tenant, key="k", kind="k", language="en", payload={}, created_at=NOW, next_try_at=NOW
+    )
+    tenants.Delivery.objects.create(tenant=tenant, notice=notice, number=1, at=NOW, ok=True)
+    tenants.IdempotencyKey.objects.create(
+        owner="o", key="k", method="POST", path="/", body_sha256="-", status=200, answer={}, created_at=NOW
+    )
+
+
+def catalogue(tenant: tenants.Tenant) -> billing.PlanVersion:
+    seller = tenants.Seller.objects.get()
+    names = {"seller": seller, "code": "crm", "name": "CRM"}
+    Meter.objects.create(**names, aggregation="sum", created_at=NOW)
+    family = billing.Family.objects.create(**names)
+    plan = billing.Plan.objects.create(**names, family=family)
+    draft = billing.PlanVersion.objects.create(plan=plan, number=1)
+    billing.Price.objects.create(
+        version=draft, code="base", name="Base", kind="base", model="flat", params={"amount": "1"}, timing="advance"
+    )
+    sold = billing.PlanVersion.objects.create(plan=plan, number=2, status="published", sha256="-", published_at=NOW)
+    prices = billing.PriceList.objects.create(**names, group=tenant.group)
+    billing.PriceListEntry.objects.create(price_list=prices, plan=plan, price_code="base", model="flat")
+    billing.PriceList.objects.create(**names, group=tenant.group, number=2, status="published", published_at=NOW)
+    return sold
+
+
+def bought(tenant: tenants.Tenant, version: billing.PlanVersion) -> billing.Charge:
+    plan, seller, price = version.plan, version.plan.seller, billing.Price.objects.get()
+    acceptance = billing.Acceptance.objects.create(tenant=tenant, version=version, text_sha256="-", at=NOW)
+    whose = {"tenant": tenant, "payer": tenant, "seller": seller, "currency": "CNY", "acceptance": acceptance}
+    during = (NOW, NEXT)
+    subscription = billing.Subscription.objects.create(
+        **whose,
+        family=plan.family,
+        plan=plan,
+        version=version,
+        zone="UTC",
+        start_on=TODAY,
+        anchor_on=TODAY,
+        term_start_on=TODAY,
+        term_end_on=TOMORROW,
+        during=during,
+        created_at=NOW,
+    )
+    owned = {"tenant": tenant, "subscription": subscription}
+    billing.SubscriptionItem.objects.create(**owned, price=price, during=during)
+    billing.NegotiatedPrice.objects.create(**owned, price=price, model="flat")
+    period = billing.BillingPeriod.objects.create(
+        **owned, interval="month", start=NOW, end=NEXT, whole_start=NOW, whole_end=NEXT, zone="UTC"
+    )
+    booked(tenant, seller)
+    return billing.Charge.objects.create(
+        **whose,
+        subscription=subscription,
+        period=period,
+        price=price,
+        code="base",
+        kind="base",
+        name="Base",
+        service_start_on=TODAY,
+        service_end_on=TOMORROW,
+        quantity=Decimal(1),
+        exact=Decimal(1),
+        amount_minor=100,
+        due_on=TODAY,
+        created_at=NOW,
+    )
+
+
+def booked(tenant: tenants.Tenant, seller: tenants.Seller) -> None:
+    book = {"seller": seller, "currency": "CNY", "tenant": tenant}
+    entry = billing.LedgerTransaction.objects.create(**book, source="invoice", source_id=1, kind="issue", at=NOW)
+    sides = [
+        (billing.Account.objects.create(**book, kind=kind), sign) for kind, sign in (("receivable", 1), ("revenue", -1))
+    ]
+    billing.Posting.objects.bulk_create(
+        billing.Posting(transaction=entry, account=account, tenant=tenant, amount_minor=sign * 100)
+        for account, sign in sides
+    )
+
+
+def billed(tenant: tenants.Tenant, charge: billing.Charge) -> None:
+    seller = charge.seller
+    series = invoices.NumberSeries.objects.create(seller=seller, kind="invoice", year=2026, prefix="QY")
+    known = {"tenant": tenant, "seller": seller, "currency": "CNY", "zone": "UTC", "language": "en"}
+    invoice = invoices.Invoice.objects.create(**known, charge_on=TODAY, created_at=NOW)
+    line = invoices.InvoiceLine.objects.create(
+        tenant=tenant,
+        invoice=invoice,
+        charge=charge,
+        position=1,
+        code="base",
+        kind="base",
+        reason="period",
+        name="Base",
+        service_start_on=TODAY,
+        service_end_on=TOMORROW,
+        quantity=Decimal(1),
+        amount_minor=100,
+        gross_minor=100,
+    )
+    copies = {"seller_copy": {}, "buyer_copy": {}, "issued_at": NOW}
+    numbered = {"series": series, "sequence": 1, "number": "QY-1"} | copies
+    for name, value in (numbered | {"status": "open", "due_on": TODAY, "total_minor": 100}).items():
+        setattr(invoice, name, value)
+    invoice.save()
+    note = invoices.CreditNote.objects.create(
+        **known, **numbered, invoice=invoice, reason="r", tax_minor=0, total_minor=1
+    )
+    invoices.CreditNoteLine.objects.create(tenant=tenant, credit_note=note, line=line, gross_minor=1, tax_minor=0)
+    received(tenant, invoice)
+
+
+def received(tenant: tenants.Tenant, invoice: invoices.Invoice) -> None:
+    payment = invoices.Payment.objects.create(
+        tenant=tenant,
+        seller=invoice.seller,
+        currency="CNY",
+        amount_minor=100,
+        method="transfer",
+        provider="bank",
+        reference="r",
+        status="succeeded",
+        received_at=NOW,
+        recorded_at=NOW,
+    )
+    invoices.Allocation.objects.create(tenant=tenant, payment=payment, invoice=invoice, amount_minor=1, at=NOW)
+    invoices.Document.objects.create(
+        tenant=tenant, kind="invoice", source_id=1, language="en", name="d.pdf", sha256="-", bytes=1, made_at=NOW
+    )
+    run = invoices.BillingRun.objects.create(at=NOW, started_at=NOW, progress_at=NOW)
+    invoices.Parked.objects.create(tenant=tenant, run=run, stage="close", code="c", reason="r", at=NOW)
+    invoices.CustomerImport.objects.create(file_name="f", sha256="-", mapping="-", status="checked", at=NOW)
