@@ -18,8 +18,10 @@ function options(data) {
   const series = [
     bar(data.names.included, "included", { color: colour("included") }),
     bar(data.names.paid, "paid", { color: colour("paid") }),
-    bar(data.names.coming, "coming", { color: colour("surface"), borderColor: colour("paid"), borderWidth: 0.5, decal: hatch }),
   ];
+  if (data.days.some((day) => Number(day.coming))) {
+    series.push(bar(data.names.coming, "coming", { color: colour("surface"), decal: hatch }));
+  }
   if (data.limit) {
     series[0].markLine = {
       silent: true, symbol: "none", data: [{ yAxis: Number(data.limit) }],

@@ -1,0 +1,172 @@
+"""How one line is computed: sentence, sum with operators, days, records, basis (PAGES §1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+from billing import formatting
+from billing.models import Charge
+from invoices.models import InvoiceLine
+from invoices.pages import charts, days
+from invoices.pages.tables import address
+from invoices.pages.visit import Visit
+from usage.models import Meter
+
+
+@dataclass(frozen=True)
+class Working:
+    """One row of the sum: operator, words, figure; a result stands under a rule."""
+
+    sign: str
+    words: str
+    figure: str
+    result: bool = False
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What unfolds under a line. `again` is where it is computed anew from the records."""
+
+    sentence: str
+    workings: tuple[Working, ...]
+    unit_price: str
+    chart: charts.Chart | None
+    records: int
+    records_address: str
+    basis: str
+    again: str
+
+
+def proofs(visit: Visit, lines: Sequence[InvoiceLine]) -> dict[int, Proof]:
+    """Return the proof of every line; a charge that belongs to another company's account stays closed."""
+    wanted = [line.charge_id for line in lines]
+    found = Charge.objects.filter(pk__in=wanted).select_related("price__meter", "period", "acceptance__version__plan")
+    charges = {charge.pk: charge for charge in found}
+    return {line.pk: proof(visit, line, charges.get(line.charge_id)) for line in lines}
+
+
+def proof(visit: Visit, line: InvoiceLine, charge: Charge | None) -> Proof:
+    if charge is None:
+        return Proof(_("This line belongs to a subsidiary; its own pages explain it."), (), "", None, 0, "", "", "")
+    meter = charge.price.meter if charge.price else None
+    window = days.Window(line.service_start_on, line.service_end_on, charge.period.start_on, visit.tenant.timezone)
+    counted = meter is not None and charge.tenant_id == visit.tenant.pk
+    return Proof(
+        sentence=sentence(charge, line, visit.language),
+        workings=workings(charge, line, visit.language),
+        unit_price=unit_price(charge),
+        chart=chart(visit, charge, meter, window) if meter and counted else None,
+        records=days.events(charge.tenant_id, meter, window) if meter and counted else 0,
+        records_address=records(visit, meter, window) if meter and counted else "",
+        basis=accepted(visit, charge),
+        again=visit.to("recompute", line.invoice_id, line.pk),
+    )
+
+
+def records(visit: Visit, meter: Meter, window: days.Window) -> str:
+    return address(visit.to("events"), {"meter": meter.code, "from": window.start.isoformat()})
+
+
+def steps(charge: Charge, language: str) -> list[dict[str, str]]:
+    """Return the stored steps with their words in the reader's language as `text`."""
+    key = "zh" if formatting.is_chinese(language) else "en"
+    return [{**step, "text": step.get(key) or step.get("text", "")} for step in charge.details.get("steps", [])]
+
+
+def sentence(charge: Charge, line: InvoiceLine, language: str) -> str:
+    """Return the line's computation in one sentence of everyday words."""
+    unit = line.unit_in(language)
+    measured, included = charge.details.get("measured"), charge.details.get("included")
+    if measured is None or not Decimal(included or 0):
+        said = [step["text"] for step in steps(charge, language)]
+        return _("; ").join(said) if said else _("Nothing was to be charged.")
+    figures = {
+        "measured": formatting.quantity(Decimal(measured), unit),
+        "included": formatting.quantity(Decimal(included), unit),
+        "over": formatting.quantity(line.quantity, unit),
+    }
+    if not line.quantity:
+        return _("%(measured)s were used, all within what is included.") % figures
+    return _("%(measured)s were used, %(included)s are included, %(over)s are paid for.") % figures
+
+
+def workings(charge: Charge, line: InvoiceLine, language: str) -> tuple[Working, ...]:
+    """Return the sum as a bookkeeper writes it: measured − included = paid for, × price = amount."""
+    unit = line.unit_in(language)
+    rows: list[Working] = []
+    measured, included = charge.details.get("measured"), charge.details.get("included")
+    if measured is not None:
+        rows.append(Working("", _("Measured"), formatting.quantity(Decimal(measured), unit)))
+        if Decimal(included or 0):
+            rows.append(Working("\u2212", _("Included"), formatting.quantity(Decimal(included), unit)))
+        rows.append(Working("=", _("To be paid for"), formatting.quantity(line.quantity, unit), result=True))
+    rows += step_rows(charge, language, unit)
+    rows.append(Working("=", _("Amount"), formatting.money(charge.amount_minor, charge.currency), result=True))
+    return tuple(rows)
+
+
+def step_rows(charge: Charge, language: str, unit: str) -> list[Working]:
+    """Return one row for a single price, else one per step of the price."""
+    found = steps(charge, language)
+    if unit_price(charge) and not charge.details.get("days"):
+        if charge.details.get("measured") is None:
+            first = Working("", _("Quantity"), formatting.quantity(charge.quantity, unit))
+            return [first, Working("×", _("Price of one"), unit_price(charge))]
+        return [Working("×", _("Price of one"), unit_price(charge))]
+    return [
+        Working("+" if n else "", step["text"], formatting.unit_price(Decimal(step["amount"]), charge.currency))
+        for n, step in enumerate(found)
+    ]
+
+
+def unit_price(charge: Charge) -> str:
+    """Return the one price of one unit, or nothing where several make the amount."""
+    found = charge.details.get("steps", [])
+    if len(found) != 1 or found[0].get("unit_amount") in (None, ""):
+        return ""
+    return formatting.unit_price(Decimal(found[0]["unit_amount"]), charge.currency)
+
+
+def chart(visit: Visit, charge: Charge, meter: Meter, window: days.Window) -> charts.Chart:
+    """Return the line's days, divided where what is included ran out."""
+    included = Decimal(charge.details.get("included") or 0)
+    params = charge.price.params if charge.price else {}
+    allowance = Decimal(params.get("included") or 0) or included or None
+    found = days.by_day(charge.tenant_id, meter, window)
+    rows = days.split(meter, found, window, days.used_before(charge.tenant_id, meter, window), allowance)
+    return charts.daily(
+        f"line{charge.pk}",
+        rows,
+        unit=meter.unit_in(visit.language),
+        language=visit.language,
+        allowance=allowance,
+        adding=meter.aggregation in days.ADDING,
+    )
+
+
+def accepted(visit: Visit, charge: Charge) -> str:
+    """Return which accepted price version the line stands on."""
+    agreed = charge.acceptance
+    said = {
+        "number": agreed.version.number,
+        "by": agreed.accepted_by_name,
+        "day": formatting.day(agreed.at.astimezone(visit.zone).date(), visit.language),
+    }
+    if agreed.accepted_by_name:
+        return _("price list version %(number)s, accepted by %(by)s on %(day)s") % said
+    return _("price list version %(number)s, accepted on %(day)s") % said
+
+
+def basis(visit: Visit, lines: Sequence[InvoiceLine]) -> tuple[tuple[str, str, str], ...]:
+    """Return what the bill as a whole stands on: the plans' accepted versions. (name, words, address)."""
+    found = Charge.objects.filter(pk__in=[line.charge_id for line in lines]).select_related("acceptance__version__plan")
+    agreed = {charge.acceptance_id: charge for charge in found}
+    rows = [
+        (charge.acceptance.version.plan.name_in(visit.language), accepted(visit, charge), visit.to("costs"))
+        for charge in agreed.values()
+    ]
+    return (*rows, (_("Deduction"), _("none: you pay this bill yourself"), visit.to("controls")))

@@ -1,0 +1,77 @@
+"""The one list of state words: page, mail, PDF, CSV and API take them from here (PAGES §6).
+
+A state is shown as dot and word; `colour` names a token of static/mingzhang.css and is never the only sign.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+
+@dataclass(frozen=True)
+class State:
+    """A state's code, its word, and the token that colours it."""
+
+    code: str
+    word: str | Promise
+    colour: str
+
+
+def listed(*rows: tuple[str, str | Promise, str]) -> dict[str, State]:
+    return {code: State(code, word, colour) for code, word, colour in rows}
+
+
+BILL = listed(
+    ("draft", _("Not yet issued"), "announced"),
+    ("open", _("To be paid"), "attention"),
+    ("overdue", _("Overdue"), "danger"),
+    ("paid", _("Paid"), "done"),
+    ("settled", _("Nothing to pay"), "neutral"),
+    ("void", _("Cancelled"), "neutral"),
+    ("uncollectible", _("Written off"), "neutral"),
+    ("credited", _("Credited"), "neutral"),
+)
+PAYMENT = listed(
+    ("intended", _("Under way"), "announced"),
+    ("unknown", _("Outcome being checked"), "stopped"),
+    ("succeeded", _("Received"), "done"),
+    ("failed", _("Not taken"), "danger"),
+    ("refunded", _("Returned"), "neutral"),
+)
+SUBSCRIPTION = listed(
+    ("pending", _("Not started"), "neutral"),
+    ("trialing", _("On trial"), "announced"),
+    ("active", _("In use"), "done"),
+    ("past_due", _("Payment overdue"), "danger"),
+    ("paused", pgettext_lazy("subscription", "Paused"), "stopped"),
+    ("suspended", _("Suspended"), "danger"),
+    ("ended", _("Ended"), "neutral"),
+)
+AUTHORISATION = listed(
+    ("in_force", _("In force"), "done"),
+    ("withdrawn", _("Withdrawn"), "neutral"),
+)
+NOTICE = listed(
+    ("pending", _("Being sent"), "announced"),
+    ("delivered", _("Delivered"), "done"),
+    ("failed", _("Could not be delivered"), "danger"),
+)
+TENANT = listed(
+    ("active", _("In use"), "done"),
+    ("restricted", _("Partly restricted"), "danger"),
+    ("suspended", _("Suspended"), "danger"),
+    ("closed", _("Closed"), "neutral"),
+)
+
+
+def of_bill(status: str, *, total_minor: int, overdue: bool) -> State:
+    """Return the state of a bill as the customer sees it: an unpaid one past its day is overdue, one over nothing is settled."""
+    if status == "open" and overdue:
+        return BILL["overdue"]
+    if status == "paid" and total_minor == 0:
+        return BILL["settled"]
+    return BILL[status]

@@ -1,0 +1,1 @@
+"""The customers' pages: each view reads the address, calls one function, and presents."""
