@@ -93,9 +93,7 @@ def publish_list(price_list: PriceList, *, at: datetime, by: User | None) -> Pri
     entries = list(price_list.entries.select_related("plan").order_by("pk"))
     for number, entry in enumerate(entries):
         _check_entry(entry, f"entries[{number}]")
-    in_force = PriceList.objects.filter(
-        seller=price_list.seller_id, group=price_list.group_id, status=Status.PUBLISHED
-    )
+    in_force = PriceList.objects.filter(seller=price_list.seller_id, group=price_list.group_id, status=Status.PUBLISHED)
     in_force.update(status=Status.RETIRED)
     content = [[e.plan.code, e.price_code, e.model, e.params] for e in entries]
     price_list.status, price_list.published_at = Status.PUBLISHED, at
@@ -110,7 +108,9 @@ def check(version: PlanVersion) -> None:
     try:
         minor_digits(version.currency)
     except UnknownCurrency:
-        raise Invalid(_("“%(code)s” is no currency we can bill in.") % {"code": version.currency}, field="currency") from None
+        raise Invalid(
+            _("“%(code)s” is no currency we can bill in.") % {"code": version.currency}, field="currency"
+        ) from None
     if LENGTH[version.term] < LENGTH[version.interval]:
         raise Invalid(_("The term is shorter than the billing period; make it at least as long."), field="term")
     prices = list(version.prices.select_related("meter").order_by("position", "pk"))

@@ -35,6 +35,7 @@ class Measure:
 
     quantity: Decimal
     transactions: tuple[Decimal, ...] | None = None
+    events: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,9 +79,7 @@ def _lock(ids: Iterable[int], at: datetime) -> list[Subscription]:
 
 def _works(subscriptions: Sequence[Subscription], at: datetime) -> list[Work]:
     agreed, last = contracts.load(subscriptions), contracts.last_periods(subscriptions)
-    return [
-        Work(s, agreed[s.pk], planning.plan(agreed[s.pk], last.get(s.pk, {}), at=at)) for s in subscriptions
-    ]
+    return [Work(s, agreed[s.pk], planning.plan(agreed[s.pk], last.get(s.pk, {}), at=at)) for s in subscriptions]
 
 
 def _open(works: Sequence[Work]) -> dict[tuple[int, str, date], int]:
@@ -93,9 +91,7 @@ def _open(works: Sequence[Work]) -> dict[tuple[int, str, date], int]:
         ["id", "tenant_id", "subscription_id", "interval", "start", "end", "whole_start", "whole_end", "zone", "trial"],
         (_row(number, work, stretch) for number, (work, stretch) in zip(numbers, fresh, strict=True)),
     )
-    ids = {
-        _key(work, stretch): number for number, (work, stretch) in zip(numbers, fresh, strict=True)
-    }
+    ids = {_key(work, stretch): number for number, (work, stretch) in zip(numbers, fresh, strict=True)}
     return ids | {_key(work, s): s.id for work in works for s in work.due.closed if s.id is not None}
 
 

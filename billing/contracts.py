@@ -50,13 +50,17 @@ def last_periods(subscriptions: Iterable[Subscription]) -> dict[int, dict[Interv
 
 def stretch(period: BillingPeriod) -> Stretch:
     """Return a stored period as planning knows it."""
-    days = (local_day(instant, period.zone) for instant in (period.start, period.end, period.whole_start, period.whole_end))
+    days = (
+        local_day(instant, period.zone) for instant in (period.start, period.end, period.whole_start, period.whole_end)
+    )
     return Stretch(
         Interval(period.interval), Span(0, *days, period.zone), period.trial, period.pk, period.closed_at is not None
     )
 
 
-def clauses(version: PlanVersion, seller: Seller, *, overrides: Mapping[str, tuple[str, dict[str, Any]]] | None = None) -> list[Clause]:
+def clauses(
+    version: PlanVersion, seller: Seller, *, overrides: Mapping[str, tuple[str, dict[str, Any]]] | None = None
+) -> list[Clause]:
     """Return the clauses of a plan version for somebody who has not bought it: what a price page or a preview shows."""
     found = []
     for price in _prices({version.pk})[version.pk]:

@@ -85,14 +85,26 @@ def define_meters(seller: Seller, data: Sequence[Mapping[str, Any]], *, at: date
 
 
 @transaction.atomic
-def define_plan(seller: Seller, data: Mapping[str, Any], *, at: datetime, by: User | None, path: str = "plan") -> PlanVersion:
+def define_plan(
+    seller: Seller, data: Mapping[str, Any], *, at: datetime, by: User | None, path: str = "plan"
+) -> PlanVersion:
     """Make and publish a plan (or the next version of one) from data of the shape of `catalogue.plans`."""
     _only(data, PLAN, path)
     version = catalogue.draft(_plan(seller, data, path), at=at, by=by)
     interval = data.get("interval", Interval.MONTH)
     currency = data.get("currency") or seller.currency
     version.currency, version.interval, version.term = currency, interval, data.get("term", interval)
-    for name in ("alignment", "billing_day", "trial_days", "after_trial", "proration", "refund", "credit_removals", "undo_hours", "terms"):
+    for name in (
+        "alignment",
+        "billing_day",
+        "trial_days",
+        "after_trial",
+        "proration",
+        "refund",
+        "credit_removals",
+        "undo_hours",
+        "terms",
+    ):
         if name in data:
             setattr(version, name, data[name])
     version.minimum_minor = Money.of(data["minimum"], currency).minor if data.get("minimum") else None

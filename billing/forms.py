@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import forms
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext, gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -71,6 +74,9 @@ class TiersWidget(forms.Widget):
         context["fresh"] = [self.cell(name, -1, {}, cell) for cell in CELLS]
         return context
 
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        return mark_safe(render_to_string(self.template_name, self.get_context(name, value, attrs)))
+
     def cell(self, name: str, number: int, row: Mapping[str, str], cell: Cell) -> dict[str, Any]:
         """Return what the template shows of one cell."""
         error = self.errors.get((number, cell.key), "")
@@ -86,7 +92,7 @@ class TiersField(forms.Field):
         return value or []
 
 
-def amount(label: Any, help_text: Any = "") -> forms.CharField:
+def figure(label: Any, help_text: Any = "") -> forms.CharField:
     """Return a field for a number. The rating reads it, so that its refusals are the same as everywhere."""
     widget = UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "autocomplete": "off"})
     return forms.CharField(label=label, required=False, help_text=help_text, widget=widget)
@@ -96,21 +102,23 @@ class PricingForm(forms.Form):
     """The shape of a price. Valid: `rating` is the price, `cleaned_data` has `model` and `params` as they are kept."""
 
     model = forms.ChoiceField(label=_("price model"), choices=Price.Model.choices, widget=UnfoldAdminSelectWidget)
-    amount = amount(_("amount"), _("The amount of each period."))
-    unit_amount = amount(_("price of one"))
-    package_size = amount(_("units in a package"))
-    package_amount = amount(_("price of a package"))
-    rate = amount(_("rate in %"), _("1 is one percent."))
-    fixed_amount = amount(_("fixed fee of each transaction"))
-    free_amount = amount(_("free turnover"))
-    free_count = amount(_("free transactions"))
-    min_amount = amount(_("at least, of each transaction"))
-    max_amount = amount(_("at most, of each transaction"))
-    tiers = TiersField(label=_("tiers"), required=False, help_text=_("Leave the bound of the last tier empty: it has no end."))
-    included = amount(_("included"), _("Free units of each period."))
-    minimum = amount(_("at least"), _("Of the whole, in each period."))
-    maximum = amount(_("at most"), _("Of the whole, in each period."))
-    unit_cost = amount(_("own cost of one"), _("For the margin only; customers never see it."))
+    amount = figure(_("amount"), _("The amount of each period."))
+    unit_amount = figure(_("price of one"))
+    package_size = figure(_("units in a package"))
+    package_amount = figure(_("price of a package"))
+    rate = figure(_("rate in %"), _("1 is one percent."))
+    fixed_amount = figure(_("fixed fee of each transaction"))
+    free_amount = figure(_("free turnover"))
+    free_count = figure(_("free transactions"))
+    min_amount = figure(_("at least, of each transaction"))
+    max_amount = figure(_("at most, of each transaction"))
+    tiers = TiersField(
+        label=_("tiers"), required=False, help_text=_("Leave the bound of the last tier empty: it has no end.")
+    )
+    included = figure(_("included"), _("Free units of each period."))
+    minimum = figure(_("at least"), _("Of the whole, in each period."))
+    maximum = figure(_("at most"), _("Of the whole, in each period."))
+    unit_cost = figure(_("own cost of one"), _("For the margin only; customers never see it."))
 
     rating: Rating | None = None
 
@@ -155,10 +163,10 @@ class PricingForm(forms.Form):
         widget.errors[row, place[2] or "up_to"] = message  # type: ignore[attr-defined]
         self.add_error("tiers", gettext("Tier %(number)s: %(message)s") % {"number": row + 1, "message": message})
 
-    def models_of(self) -> dict[str, str]:
+    def models_of_json(self) -> str:
         """Return which models each field belongs to, for the page to show only those of the chosen one."""
         shapes = {name: " ".join(m for m, shape in SHAPES.items() if name in shape.keys) for name in self.fields}
-        return {name: models for name, models in shapes.items() if models}
+        return json.dumps({name: models for name, models in shapes.items() if models})
 
 
 def words(error: PriceError) -> str:
@@ -203,11 +211,10 @@ def typed(key: str, value: Any) -> str:
 
 def examples(price: Rating, currency: str, unit: str = "", more: Iterable[Decimal] = ()) -> list[dict[str, Any]]:
     """Return what some quantities cost, with the steps, as the page shows them."""
-    chinese = formatting.is_chinese(get_language() or "zh-hans")
     found = []
     for quantity in [*EXAMPLES, *more]:
         rated = rate(price, quantity, currency, unit=unit, unit_en=unit)
-        steps = [step.zh if chinese else step.en for step in rated.steps]
+        steps = [step.text(get_language() or "zh-hans") for step in rated.steps]
         total = formatting.money(rated.amount_minor, currency)
         found.append({"quantity": formatting.quantity(quantity, unit), "amount": total, "steps": steps})
     return found

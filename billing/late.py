@@ -14,8 +14,8 @@ from billing.charges import Line
 from billing.charging import Worth, of_usage
 from billing.measures import asks_for_transactions, measure, want
 from billing.models import BillingPeriod, Charge, Subscription
-from billing.planning import Clause, Stretch
 from billing.money import plain
+from billing.planning import Clause, Stretch
 from usage import measuring
 from usage.periods import local_day
 
@@ -105,7 +105,11 @@ def _billed(periods: set[int | None]) -> Mapping[tuple[int | None, str], Billed]
 def _difference(s: Subscription, worth: Worth, before: Billed, due_on: date) -> Line:
     details: dict[str, Any] = {
         **worth.details,
-        "billed": {"quantity": plain(before.quantity), "exact": plain(before.exact), "amount_minor": before.amount_minor},
+        "billed": {
+            "quantity": plain(before.quantity),
+            "exact": plain(before.exact),
+            "amount_minor": before.amount_minor,
+        },
     }
     rest = replace(
         worth,

@@ -58,7 +58,10 @@ def post(entries: Iterable[Entry]) -> None:
     copy_in(
         LedgerTransaction,
         ["id", "seller_id", "currency", "tenant_id", "source", "source_id", "kind", "at"],
-        ((n, e.seller_id, e.currency, e.tenant_id, e.source, e.source_id, e.kind, e.at) for n, e in zip(numbers, wanted, strict=True)),
+        (
+            (n, e.seller_id, e.currency, e.tenant_id, e.source, e.source_id, e.kind, e.at)
+            for n, e in zip(numbers, wanted, strict=True)
+        ),
     )
     copy_in(
         Posting,

@@ -33,7 +33,11 @@ def measure(wants: Sequence[measuring.Want], single: Iterable[object]) -> dict[A
     found = measuring.measure(wants)
     apart = set(single)
     return {
-        one.key: Measure(found[one.key].quantity, tuple(measuring.transactions(one)) if one.key in apart else None)
+        one.key: Measure(
+            found[one.key].quantity,
+            tuple(measuring.transactions(one)) if one.key in apart else None,
+            found[one.key].events,
+        )
         for one in wants
     }
 

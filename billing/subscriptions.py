@@ -261,7 +261,9 @@ def _check_items(order: Order, by_code: Mapping[str, Price]) -> None:
     for code, quantity in order.quantities.items():
         price = _named(by_code, code, f"quantities.{code}")
         if price.kind == Price.Kind.USAGE:
-            raise Invalid(_("“%(code)s” is charged by usage; it has no quantity.") % {"code": code}, field=f"quantities.{code}")
+            raise Invalid(
+                _("“%(code)s” is charged by usage; it has no quantity.") % {"code": code}, field=f"quantities.{code}"
+            )
         if not quantity.is_finite() or quantity < 0:
             raise Invalid(_("The quantity must not be below zero."), field=f"quantities.{code}")
     for number, code in enumerate(order.modules):
@@ -298,7 +300,9 @@ def _overlap(error: IntegrityError) -> Exception:
     if "subscription_no_overlap" not in str(error):
         return error
     return Overlapping(
-        _("This customer already has a subscription of this product for that time. End it first, or give this one a label."),
+        _(
+            "This customer already has a subscription of this product for that time. End it first, or give this one a label."
+        ),
         field="plan",
     )
 

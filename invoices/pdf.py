@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import NoReturn
 from xml.sax.saxutils import escape
@@ -21,6 +23,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from billing import formatting
 from invoices.document import InvoiceDocument
 from tenants import printable
 
@@ -48,6 +51,8 @@ from weasyprint import CSS, HTML  # noqa: E402
 from weasyprint.text.fonts import FontConfiguration  # noqa: E402
 from weasyprint.urls import URLFetcher  # noqa: E402
 
+# Blanks between tags would each become a box that is laid out and thrown away.
+BETWEEN_TAGS = re.compile(r">\s+<")
 LOGGER = logging.getLogger("weasyprint")
 # The watch below reads its warnings, however quiet the log is set.
 LOGGER.setLevel(logging.WARNING)
@@ -74,10 +79,35 @@ def markup(document: InvoiceDocument) -> str:
         context = {
             "document": document,
             "heading": heading,
+            "facts": facts(document),
             "several_rates": several_rates,
             "columns": 4 if several_rates else 3,
         }
-        return render_to_string("invoices/document.html", context)
+        return BETWEEN_TAGS.sub("><", render_to_string("invoices/document.html", context))
+
+
+def facts(document: InvoiceDocument) -> list[tuple[str, str, str, str]]:
+    """Return the rows of the table of facts: label and value of the buyer, label and value of the seller."""
+    buyer, seller = document.buyer, document.seller
+    due_date = document.due_date if document.kind == "invoice" else None
+    left = [
+        (_("Customer"), buyer.legal_name),
+        (_("Tax number"), buyer.tax_number),
+        (_("Address"), buyer.address),
+        (_("Telephone"), buyer.phone),
+        (_("Purchase order"), document.purchase_order),
+        (_("Cost centre"), document.cost_centre),
+    ]
+    right = [
+        (_("Seller"), seller.legal_name),
+        (_("Tax number"), seller.tax_number),
+        (_("Address"), seller.address),
+        (_("Telephone"), seller.phone),
+        (_("Due date"), formatting.day(due_date, document.language) if due_date else ""),
+        (_("State"), document.status),
+    ]
+    sides = ([row for row in side if row[1]] for side in (left, right))
+    return [(*one, *other) for one, other in zip_longest(*sides, fillvalue=("", ""))]
 
 
 def typeset(html: str) -> bytes:

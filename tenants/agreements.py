@@ -69,7 +69,9 @@ def withdraw(authorisation: Authorisation, *, at: datetime, by: User | None) -> 
     )
 
 
-def covers(tenant: Tenant, *, seller: Seller, amount_minor: int, currency: str, scope: str, at: datetime) -> Authorisation | None:
+def covers(
+    tenant: Tenant, *, seller: Seller, amount_minor: int, currency: str, scope: str, at: datetime
+) -> Authorisation | None:
     """Return an authorisation in force at `at` under which `amount_minor` may be deducted for `scope`, or None."""
     return (
         Authorisation.objects.filter(tenant=tenant, seller=seller, currency=currency, given_at__lte=at)

@@ -118,7 +118,9 @@ class PlanVersion(models.Model):
     terms = models.TextField(_("terms of service"), blank=True)
     sha256 = models.CharField(max_length=64, blank=True)
     published_at = models.DateTimeField(_("published"), null=True, blank=True)
-    published_by = models.ForeignKey(User, models.PROTECT, verbose_name=_("by"), null=True, blank=True, related_name="+")
+    published_by = models.ForeignKey(
+        User, models.PROTECT, verbose_name=_("by"), null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         verbose_name, verbose_name_plural = _("plan version"), _("plan versions")
@@ -126,11 +128,17 @@ class PlanVersion(models.Model):
         constraints = [
             models.UniqueConstraint(name="version_number_once_per_plan", fields=["plan", "number"]),
             models.UniqueConstraint(name="version_one_draft_per_plan", fields=["plan"], condition=Q(status="draft")),
-            models.CheckConstraint(name="version_status_known", condition=Q(status__in=["draft", "published", "retired"])),
+            models.CheckConstraint(
+                name="version_status_known", condition=Q(status__in=["draft", "published", "retired"])
+            ),
             models.CheckConstraint(name="version_interval_known", condition=Q(interval__in=Interval.values)),
             models.CheckConstraint(name="version_term_known", condition=Q(term__in=Interval.values)),
-            models.CheckConstraint(name="version_alignment_known", condition=Q(alignment__in=["anniversary", "calendar"])),
-            models.CheckConstraint(name="version_proration_known", condition=Q(proration__in=["day", "second", "none"])),
+            models.CheckConstraint(
+                name="version_alignment_known", condition=Q(alignment__in=["anniversary", "calendar"])
+            ),
+            models.CheckConstraint(
+                name="version_proration_known", condition=Q(proration__in=["day", "second", "none"])
+            ),
             models.CheckConstraint(name="version_refund_known", condition=Q(refund__in=["none", "pro_rata"])),
             models.CheckConstraint(name="version_currency_form", condition=Q(currency__regex=CURRENCY_FORM)),
             models.CheckConstraint(
@@ -141,7 +149,8 @@ class PlanVersion(models.Model):
             ),
             models.CheckConstraint(
                 name="version_published_is_sealed",
-                condition=Q(status="draft", published_at=None) | (~Q(status="draft") & Q(published_at__isnull=False) & ~Q(sha256="")),
+                condition=Q(status="draft", published_at=None)
+                | (~Q(status="draft") & Q(published_at__isnull=False) & ~Q(sha256="")),
             ),
         ]
 
@@ -198,7 +207,9 @@ class Price(Named):
         ordering = ["version", "position", "id"]
         constraints = [
             models.UniqueConstraint(name="price_code_once_per_version", fields=["version", "code"]),
-            models.CheckConstraint(name="price_kind_known", condition=Q(kind__in=["base", "module", "seat", "usage", "service"])),
+            models.CheckConstraint(
+                name="price_kind_known", condition=Q(kind__in=["base", "module", "seat", "usage", "service"])
+            ),
             models.CheckConstraint(
                 name="price_model_known",
                 condition=Q(
@@ -215,7 +226,9 @@ class Price(Named):
                 ),
             ),
             models.CheckConstraint(name="price_timing_known", condition=Q(timing__in=["advance", "arrears"])),
-            models.CheckConstraint(name="price_interval_known", condition=Q(interval="") | Q(interval__in=Interval.values)),
+            models.CheckConstraint(
+                name="price_interval_known", condition=Q(interval="") | Q(interval__in=Interval.values)
+            ),
             models.CheckConstraint(
                 name="price_of_usage_has_meter",
                 condition=Q(kind="usage", meter__isnull=False, timing="arrears") | (~Q(kind="usage") & Q(meter=None)),

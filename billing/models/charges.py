@@ -50,7 +50,15 @@ class BillingPeriod(models.Model):
                 expressions=[
                     *same("subscription"),
                     # The six intervals differ in their first letter.
-                    (Func(Func(F("interval"), function="ascii"), Func(F("interval"), function="ascii"), Value("[]"), function="int4range"), "&&"),
+                    (
+                        Func(
+                            Func(F("interval"), function="ascii"),
+                            Func(F("interval"), function="ascii"),
+                            Value("[]"),
+                            function="int4range",
+                        ),
+                        "&&",
+                    ),
                     (Func(F("start"), F("end"), function="tstzrange"), "&&"),
                 ],
             ),

@@ -89,7 +89,9 @@ class Subscription(models.Model):
     seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"), related_name="subscriptions")
     family = models.ForeignKey(Family, models.PROTECT, verbose_name=_("product"), related_name="subscriptions")
     plan = models.ForeignKey(Plan, models.PROTECT, verbose_name=_("plan"), related_name="subscriptions")
-    version = models.ForeignKey(PlanVersion, models.PROTECT, verbose_name=_("plan version"), related_name="subscriptions")
+    version = models.ForeignKey(
+        PlanVersion, models.PROTECT, verbose_name=_("plan version"), related_name="subscriptions"
+    )
     price_list = models.ForeignKey(
         PriceList, models.PROTECT, verbose_name=_("price list"), null=True, blank=True, related_name="subscriptions"
     )
@@ -130,11 +132,11 @@ class Subscription(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="subscription_status_known",
-                condition=Q(
-                    status__in=["pending", "trialing", "active", "past_due", "paused", "suspended", "ended"]
-                ),
+                condition=Q(status__in=["pending", "trialing", "active", "past_due", "paused", "suspended", "ended"]),
             ),
-            models.CheckConstraint(name="subscription_pays_known", condition=Q(pays__in=["manual", "wallet", "mandate"])),
+            models.CheckConstraint(
+                name="subscription_pays_known", condition=Q(pays__in=["manual", "wallet", "mandate"])
+            ),
             models.CheckConstraint(
                 name="subscription_renewal_has_consent",
                 condition=Q(auto_renew=False) | Q(renewal_consent__isnull=False),
@@ -154,7 +156,15 @@ class Subscription(models.Model):
                 name="subscription_no_overlap",
                 expressions=[
                     *same("tenant", "family"),
-                    (Func(Func(F("label"), function="hashtext"), Func(F("label"), function="hashtext"), Value("[]"), function="int4range"), "&&"),
+                    (
+                        Func(
+                            Func(F("label"), function="hashtext"),
+                            Func(F("label"), function="hashtext"),
+                            Value("[]"),
+                            function="int4range",
+                        ),
+                        "&&",
+                    ),
                     ("during", "&&"),
                 ],
                 violation_error_message=_(
@@ -175,9 +185,7 @@ class SubscriptionItem(models.Model):
     """A quantity of one price over a stretch of time: how many seats, which optional modules."""
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="subscription_items")
-    subscription = models.ForeignKey(
-        Subscription, models.PROTECT, verbose_name=_("subscription"), related_name="items"
-    )
+    subscription = models.ForeignKey(Subscription, models.PROTECT, verbose_name=_("subscription"), related_name="items")
     price = models.ForeignKey(Price, models.PROTECT, verbose_name=_("price"), related_name="items")
     quantity = models.DecimalField(_("quantity"), max_digits=30, decimal_places=10, default=1)
     during = DateTimeRangeField(_("in force"))

@@ -144,11 +144,14 @@ class Invoice(models.Model):
                     & Q(seller_copy__isnull=False, buyer_copy__isnull=False)
                 ),
             ),
-            models.CheckConstraint(name="invoice_total_not_negative", condition=Q(status="draft") | Q(total_minor__gte=0)),
+            models.CheckConstraint(
+                name="invoice_total_not_negative", condition=Q(status="draft") | Q(total_minor__gte=0)
+            ),
             models.CheckConstraint(
                 name="invoice_settled_within_total",
                 condition=Q(paid_minor__gte=0, credited_minor__gte=0)
-                & Q(total_minor__gte=F("paid_minor") + F("credited_minor")) | Q(status="draft"),
+                & Q(total_minor__gte=F("paid_minor") + F("credited_minor"))
+                | Q(status="draft"),
             ),
         ]
         indexes = [

@@ -32,7 +32,9 @@ class CustomerImport(models.Model):
         verbose_name, verbose_name_plural = _("import of customers"), _("imports of customers")
         ordering = ["-at"]
         constraints = [
-            models.CheckConstraint(name="import_status_known", condition=Q(status__in=["checked", "imported", "refused"]))
+            models.CheckConstraint(
+                name="import_status_known", condition=Q(status__in=["checked", "imported", "refused"])
+            )
         ]
 
     def __str__(self) -> str:

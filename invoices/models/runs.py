@@ -24,8 +24,8 @@ class BillingRun(models.Model):
     progress_at = models.DateTimeField(_("last progress"))
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     started_by = models.ForeignKey(User, models.PROTECT, verbose_name=_("by"), null=True, blank=True, related_name="+")
-    due = models.PositiveIntegerField(_("customers due"), default=0)
-    done = models.PositiveIntegerField(_("customers done"), default=0)
+    due = models.PositiveIntegerField(_("subscriptions due"), default=0)
+    done = models.PositiveIntegerField(_("subscriptions done"), default=0)
     charges = models.PositiveIntegerField(_("charges"), default=0)
     invoices = models.PositiveIntegerField(_("bills issued"), default=0)
     parked = models.PositiveIntegerField(_("customers parked"), default=0)
@@ -52,7 +52,9 @@ class Parked(models.Model):
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("customer"), related_name="parked")
     subscription = models.ForeignKey(Subscription, models.PROTECT, null=True, blank=True, related_name="parked")
-    run = models.ForeignKey(BillingRun, models.PROTECT, verbose_name=_("run"), null=True, blank=True, related_name="parkings")
+    run = models.ForeignKey(
+        BillingRun, models.PROTECT, verbose_name=_("run"), null=True, blank=True, related_name="parkings"
+    )
     stage = models.CharField(_("at"), max_length=8, choices=Stage)
     code = models.CharField(_("code"), max_length=60)
     reason = models.TextField(_("reason"))
@@ -64,8 +66,12 @@ class Parked(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("parked customer"), _("parked customers")
         constraints = [
-            models.UniqueConstraint(name="parked_once_per_stage", fields=["tenant", "stage"], condition=Q(resolved_at=None)),
-            models.CheckConstraint(name="parked_stage_known", condition=Q(stage__in=["close", "draft", "issue", "render"])),
+            models.UniqueConstraint(
+                name="parked_once_per_stage", fields=["tenant", "stage"], condition=Q(resolved_at=None)
+            ),
+            models.CheckConstraint(
+                name="parked_stage_known", condition=Q(stage__in=["close", "draft", "issue", "render"])
+            ),
         ]
 
     def __str__(self) -> str:

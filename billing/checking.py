@@ -1,0 +1,64 @@
+"""Prove the book: every transaction balances, every account belongs to its seller and currency, nothing is out of place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import connection
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with the books: where, and what."""
+
+    where: str
+    what: str
+
+
+BALANCE = """
+SELECT t.id, t.source, t.source_id, t.kind, sum(p.amount_minor)
+FROM billing_ledgertransaction t JOIN billing_posting p ON p.transaction_id = t.id
+GROUP BY t.id HAVING sum(p.amount_minor) <> 0 ORDER BY t.id LIMIT 100
+"""
+EMPTY = """
+SELECT t.id, t.source, t.source_id FROM billing_ledgertransaction t
+WHERE NOT EXISTS (SELECT 1 FROM billing_posting p WHERE p.transaction_id = t.id) ORDER BY t.id LIMIT 100
+"""
+FOREIGN = """
+SELECT p.id, t.id FROM billing_posting p
+JOIN billing_ledgertransaction t ON t.id = p.transaction_id JOIN billing_account a ON a.id = p.account_id
+WHERE a.seller_id <> t.seller_id OR a.currency <> t.currency
+   OR (a.tenant_id IS NOT NULL AND a.tenant_id IS DISTINCT FROM t.tenant_id) ORDER BY p.id LIMIT 100
+"""
+SEALS = """
+SELECT wanted FROM unnest(%s::text[]) AS wanted
+WHERE NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = wanted AND tgenabled <> 'D')
+"""
+TRIGGERS = [
+    "billing_account_sealed",
+    "billing_ledgertransaction_sealed",
+    "billing_posting_sealed",
+    "billing_posting_balanced",
+    "billing_charge_sealed",
+]
+
+
+def faults() -> Iterator[Fault]:
+    """Yield what is wrong with the book itself (agreement with invoices and payments is proven by `invoices.checking`)."""
+    for pk, source, source_id, kind, amount in _rows(BALANCE):
+        yield Fault(f"ledger transaction {pk} ({source}:{source_id} {kind})", f"sums to {amount}, not to 0")
+    for pk, source, source_id in _rows(EMPTY):
+        yield Fault(f"ledger transaction {pk} ({source}:{source_id})", "has no postings")
+    for posting, pk in _rows(FOREIGN):
+        yield Fault(
+            f"posting {posting} of ledger transaction {pk}", "is on another seller's, currency's or customer's account"
+        )
+    for (name,) in _rows(SEALS, [TRIGGERS]):
+        yield Fault(f"trigger {name}", "is missing or switched off")
+
+
+def _rows(sql: str, params: list[object] | None = None) -> list[tuple[object, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()

@@ -1,0 +1,194 @@
+"""Preview: what the next close will charge, by the very functions that will charge it, without saving anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from billing import contracts, planning
+from billing.charging import Measure, Worth, in_advance, in_arrears, of_usage
+from billing.measures import asks_for_transactions, measure, want
+from billing.models import Charge, Subscription
+from billing.planning import Clause, Contract, Stretch
+from usage.periods import local_day
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSoFar:
+    """A usage price in its running period: the worth of what was measured, and of what is expected by its end."""
+
+    clause: Clause
+    stretch: Stretch
+    measured: Decimal
+    so_far: Worth
+    expected_quantity: Decimal
+    expected: Worth
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The next bill of a subscription, in minor units before discount and with tax as the prices have it.
+
+    `due_on` is the local day on which it is asked for. `fixed` will be charged whatever happens; `usage` is measured
+    until then: `so_far_minor` is what it comes to now and `expected_minor` a guess for the period's end. A subscription
+    that is over, or ends without anything to charge, has no lines.
+    """
+
+    due_on: date
+    currency: str
+    fixed: tuple[Worth, ...]
+    usage: tuple[UsageSoFar, ...]
+
+    @property
+    def fixed_minor(self) -> int:
+        """What is fixed."""
+        return sum(worth.amount_minor for worth in self.fixed)
+
+    @property
+    def so_far_minor(self) -> int:
+        """What usage comes to by now."""
+        return sum(use.so_far.amount_minor for use in self.usage)
+
+    @property
+    def expected_minor(self) -> int:
+        """What the bill comes to if usage goes on as it did."""
+        return self.fixed_minor + sum(use.expected.amount_minor for use in self.usage)
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """A usage charge measured and rated again, beside what was charged."""
+
+    charged_minor: int
+    amount_minor: int
+    measured: Decimal
+    events: int
+    worth: Worth
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the books and the records say the same."""
+        return self.charged_minor == self.amount_minor
+
+
+def preview(subscriptions: Sequence[Subscription], *, at: datetime) -> dict[int, Preview]:
+    """Return the next bill of each subscription that has one, by its id.
+
+    Expects `version` and `seller` to be selected along.
+    """
+    agreed, last = contracts.load(subscriptions), contracts.last_periods(subscriptions)
+    found = {}
+    for subscription in subscriptions:
+        if subscription.next_at is None or subscription.status == Subscription.Status.ENDED:
+            continue
+        found[subscription.pk] = _preview(subscription, agreed[subscription.pk], last.get(subscription.pk, {}), at)
+    return found
+
+
+def running(subscription: Subscription, *, at: datetime) -> list[UsageSoFar]:
+    """Return the usage prices of the periods that run at `at`: what allowance gauges show."""
+    contract = contracts.load([subscription])[subscription.pk]
+    current = contracts.last_periods([subscription]).get(subscription.pk, {})
+    stretches = [stretch for stretch in current.values() if stretch.start <= at < stretch.end]
+    return _usage(subscription, contract, stretches, at)
+
+
+def recompute(charge: Charge) -> Recomputed | None:
+    """Measure and rate a usage charge's period again from its counters; None for a charge that no usage made.
+
+    What was charged for the period is the charge with its later differences (reason `late`).
+    """
+    subscription = Subscription.objects.select_related("version", "seller").get(pk=charge.subscription_id)
+    contract = contracts.load([subscription])[subscription.pk]
+    clause = next((c for c in contract.clauses if c.price_id == charge.price_id), None)
+    if clause is None or clause.meter is None:
+        return None
+    stretch = contracts.stretch(charge.period)
+    asked = want("again", subscription, stretch, clause)
+    found = measure([asked], ["again"] if asks_for_transactions(clause) else [])["again"]
+    worth = of_usage(clause, stretch, found, currency=charge.currency)
+    charged = Charge.objects.filter(
+        period=charge.period_id, code=charge.code, reason__in=["period", "late", "correction"]
+    )
+    total = sum(charged.values_list("amount_minor", flat=True))
+    return Recomputed(total, worth.amount_minor, found.quantity, found.events, worth)
+
+
+def _preview(
+    subscription: Subscription, contract: Contract, current: dict[planning.Interval, Stretch], at: datetime
+) -> Preview:
+    assert subscription.next_at is not None
+    next_at = max(subscription.next_at, at)
+    due = planning.plan(contract, current, at=next_at)
+    first, proration = contract.anchor_on, subscription.version.proration
+    fixed = [
+        worth
+        for stretch in due.opened
+        for clause in contract.clauses
+        if (worth := in_advance(clause, stretch, currency=contract.currency, proration=proration, first=first))
+    ]
+    fixed += [
+        worth
+        for stretch in due.closed
+        for clause in contract.clauses
+        if clause.meter is None
+        and (
+            worth := in_arrears(
+                clause, stretch, currency=contract.currency, proration=proration, first=first, measured=None
+            )
+        )
+    ]
+    return Preview(
+        due_on=local_day(next_at, contract.zone),
+        currency=contract.currency,
+        fixed=tuple(fixed),
+        usage=tuple(_usage(subscription, contract, due.closed, at)),
+    )
+
+
+def _usage(
+    subscription: Subscription, contract: Contract, stretches: Sequence[Stretch], at: datetime
+) -> list[UsageSoFar]:
+    asked = [
+        (stretch, clause)
+        for stretch in stretches
+        for clause in contract.clauses
+        if clause.meter and clause.interval == stretch.interval and not stretch.trial
+    ]
+    wants = [want((s.start, c.code), subscription, s, c) for s, c in asked]
+    found = measure(wants, [(s.start, c.code) for s, c in asked if asks_for_transactions(c)])
+    return [_so_far(clause, stretch, found[stretch.start, clause.code], contract, at) for stretch, clause in asked]
+
+
+def _so_far(clause: Clause, stretch: Stretch, found: Measure, contract: Contract, at: datetime) -> UsageSoFar:
+    expected = _forecast(clause, stretch, found, at)
+    return UsageSoFar(
+        clause=clause,
+        stretch=stretch,
+        measured=found.quantity,
+        so_far=of_usage(clause, stretch, found, currency=contract.currency),
+        expected_quantity=expected.quantity,
+        expected=of_usage(clause, stretch, expected, currency=contract.currency),
+    )
+
+
+def _forecast(clause: Clause, stretch: Stretch, found: Measure, at: datetime) -> Measure:
+    """Return what a period will measure if it goes on as it did; levels stay where they are.
+
+    Under one day elapsed counts as one, so that the first hours of a month promise nothing absurd.
+    """
+    assert clause.meter is not None
+    if clause.meter.aggregation not in ("sum", "count"):
+        return found
+    elapsed = max(min(at, stretch.end) - stretch.start, DAY)
+    whole = max(stretch.end - stretch.start, elapsed)
+    grown = found.quantity * Decimal(whole // timedelta(seconds=1)) / Decimal(elapsed // timedelta(seconds=1))
+    quantity = grown.quantize(Decimal(1)) if found.quantity == found.quantity.to_integral_value() else round(grown, 2)
+    if found.transactions is None:
+        return Measure(quantity, events=found.events)
+    # Of prices per transaction: one more transaction of what is still expected.
+    return Measure(quantity, (*found.transactions, quantity - found.quantity), found.events)

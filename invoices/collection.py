@@ -1,0 +1,29 @@
+"""What happens to bills that are not paid: by now, the subscription says so (CONTRACTS rule 20)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from billing import subscriptions
+from billing.models import Subscription
+from invoices.models import Invoice
+from usage.periods import local_day
+
+
+@transaction.atomic
+def mark_overdue(*, at: datetime) -> int:
+    """Make active subscriptions `past_due` whose bill was not paid by its due date; return how many."""
+    zones = Invoice.objects.open().values_list("zone", flat=True).distinct()
+    late: set[int] = set()
+    for zone in zones:
+        overdue = Invoice.objects.overdue(local_day(at, zone)).filter(
+            zone=zone, lines__charge__subscription=OuterRef("pk")
+        )
+        active = Subscription.objects.filter(Exists(overdue), status=Subscription.Status.ACTIVE)
+        late |= set(active.values_list("pk", flat=True))
+    locked = Subscription.objects.filter(pk__in=late).select_for_update(no_key=True).order_by("pk")
+    ids = list(locked.values_list("pk", flat=True))
+    return subscriptions.change_state(ids, frm=Subscription.Status.ACTIVE, to=Subscription.Status.PAST_DUE)

@@ -1,0 +1,173 @@
+"""Credit: the only answer to an issued invoice that was wrong. Nothing of the invoice is edited; a credit note refers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from billing import ledger
+from billing.models import Account
+from invoices.issuing import buyer_copy, seller_copy, series_of
+from invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, NumberSeries
+from invoices.tax import LineTax, credit_tax
+from tenants import audit
+from tenants.errors import Invalid, WrongState
+from tenants.models import User
+from usage.periods import local_day
+
+Kind = Account.Kind
+Status = Invoice.Status
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is credited of one line."""
+
+    line: InvoiceLine
+    tax: LineTax
+
+
+@transaction.atomic
+def credit(
+    invoice: Invoice, *, reason: str, at: datetime, by: User | None, amounts: Mapping[int, int] | None = None
+) -> CreditNote:
+    """Issue a credit note over an issued invoice: all of it that is left, or `amounts` (minor units by line id).
+
+    An amount is on the line's own side: with tax when prices include it, else without. What is still owed is lowered
+    first; only what was paid is to be returned, and stands on the customer's account until then. Tax follows CONTRACTS
+    rule 12, so that a full credit returns exactly the tax. Raises WrongState for a draft or when nothing is left, and
+    Invalid, naming the line, for more than is left of it.
+    """
+    if not reason.strip():
+        raise Invalid(_("Say why it is credited; the customer reads it on the credit note."), field="reason")
+    series = series_of(invoice.seller, NumberSeries.Kind.CREDIT_NOTE, local_day(at, invoice.seller.timezone).year)
+    locked = (
+        Invoice.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("seller", "tenant")
+        .get(pk=invoice.pk)
+    )
+    if locked.status not in (Status.OPEN, Status.PAID, Status.UNCOLLECTIBLE):
+        raise WrongState(_("Only an issued bill can be credited; a draft is simply discarded."))
+    parts = _parts(locked, amounts)
+    note = _write(series, locked, parts, reason, at, by)
+    _settle(locked, note, at)
+    ledger.post([_entry(note)])
+    audit.record(
+        "invoice.credited",
+        tenant=locked.tenant_id,
+        target=f"invoice:{locked.pk}",
+        at=at,
+        by=by,
+        note=note.number,
+        reason=reason,
+    )
+    return note
+
+
+def void(invoice: Invoice, *, reason: str, at: datetime, by: User | None) -> CreditNote:
+    """Undo an issued invoice entirely: a credit note over all that is left of it."""
+    return credit(invoice, reason=reason, at=at, by=by)
+
+
+def left_of(line: InvoiceLine, *, inclusive: bool) -> int:
+    """Return how much of a line can still be credited, on the line's own side."""
+    whole = line.gross_minor if inclusive else line.gross_minor - line.tax_minor
+    return whole - line.credited_minor
+
+
+def _parts(invoice: Invoice, amounts: Mapping[int, int] | None) -> list[Part]:
+    assert invoice.seller_copy is not None
+    inclusive = invoice.seller_copy["tax_inclusive"]
+    lines = {line.pk: line for line in invoice.lines.order_by("position")}
+    wanted = {pk: left_of(line, inclusive=inclusive) for pk, line in lines.items()} if amounts is None else amounts
+    parts = []
+    for pk, amount in wanted.items():
+        line = lines.get(pk)
+        if line is None:
+            raise Invalid(_("This line is not of this bill."), field=f"lines.{pk}")
+        left = left_of(line, inclusive=inclusive)
+        if amounts is not None and not 0 < amount <= left:
+            raise Invalid(
+                _("Of “%(name)s” only what is left can be credited.") % {"name": line.name}, field=f"lines.{pk}"
+            )
+        if amount:
+            parts.append(
+                Part(line, credit_tax(line.credited_minor, amount, line.tax_rate, inclusive, invoice.currency))
+            )
+    total = sum(part.tax.gross for part in parts)
+    if not 0 < total <= invoice.total_minor - invoice.credited_minor:
+        raise WrongState(_("Nothing is left of this bill that could be credited."))
+    return parts
+
+
+def _write(
+    series: NumberSeries, invoice: Invoice, parts: list[Part], reason: str, at: datetime, by: User | None
+) -> CreditNote:
+    number = series.last_number + 1
+    total = sum(part.tax.gross for part in parts)
+    note = CreditNote.objects.create(
+        tenant=invoice.tenant,
+        seller=invoice.seller,
+        invoice=invoice,
+        series=series,
+        sequence=number,
+        number=series.written(number),
+        currency=invoice.currency,
+        language=invoice.language,
+        zone=invoice.zone,
+        reason=reason,
+        seller_copy=seller_copy(invoice.seller),
+        buyer_copy=buyer_copy(invoice.tenant),
+        tax_minor=sum(part.tax.tax for part in parts),
+        total_minor=total,
+        returned_minor=max(0, total - invoice.due_minor),
+        issued_at=at,
+        issued_by=by,
+    )
+    CreditNoteLine.objects.bulk_create(
+        CreditNoteLine(
+            tenant=invoice.tenant, credit_note=note, line=part.line, gross_minor=part.tax.gross, tax_minor=part.tax.tax
+        )
+        for part in parts
+    )
+    series.last_number = number
+    series.save(update_fields=["last_number"])
+    inclusive = note.seller_copy["tax_inclusive"]
+    for part in parts:
+        part.line.credited_minor += part.tax.gross if inclusive else part.tax.net
+        part.line.save(update_fields=["credited_minor"])
+    return note
+
+
+def _settle(invoice: Invoice, note: CreditNote, at: datetime) -> None:
+    """Lower what is owed; a bill that is credited whole is void, one that owes nothing any more is paid."""
+    invoice.credited_minor += note.total_minor
+    invoice.paid_minor -= note.returned_minor
+    if invoice.credited_minor == invoice.total_minor:
+        invoice.status = Status.VOID
+    elif invoice.total_minor == invoice.credited_minor + invoice.paid_minor and invoice.status == Status.OPEN:
+        invoice.status, invoice.paid_at = Status.PAID, at
+    invoice.save(update_fields=["credited_minor", "paid_minor", "status", "paid_at"])
+
+
+def _entry(note: CreditNote) -> ledger.Entry:
+    """Return the booking of a credit note: less revenue and tax, less owed; what was paid is the customer's again."""
+    return ledger.Entry(
+        seller_id=note.seller_id,
+        currency=note.currency,
+        tenant_id=note.tenant_id,
+        source="credit_note",
+        source_id=note.pk,
+        kind="issued",
+        at=note.issued_at,
+        sides=(
+            (Kind.REVENUE_DEFERRED, note.total_minor - note.tax_minor),
+            (Kind.TAX_PAYABLE, note.tax_minor),
+            (Kind.RECEIVABLE, note.returned_minor - note.total_minor),
+            (Kind.UNALLOCATED, -note.returned_minor),
+        ),
+    )

@@ -1,0 +1,140 @@
+"""Issue: the one irreversible step. Number, freeze, post; nothing of an issued invoice is edited afterwards."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from billing import ledger
+from billing.models import Account
+from invoices.models import Invoice, NumberSeries
+from tenants import audit
+from tenants.bulk import update_from
+from tenants.models import Seller, Tenant, User
+from usage.periods import local_day
+
+Kind = Account.Kind
+
+
+@transaction.atomic
+def issue(draft_ids: Iterable[int], *, at: datetime, by: User | None = None) -> list[int]:
+    """Issue drafts whose billing day has come; return the ids of those that were issued.
+
+    Numbers are gapless in each series: the series is locked, as many numbers are given as there are drafts, and all of it
+    commits or none. Seller and buyer are copied as they are now. An invoice of zero is paid at once (CONTRACTS rule 9).
+    """
+    wanted = list(draft_ids)
+    sellers = Seller.objects.filter(invoices__in=wanted).distinct().order_by("pk")
+    # Series before invoices, by ascending id: the one order of locks.
+    series = {seller.pk: _series(seller, local_day(at, seller.timezone).year) for seller in sellers}
+    drafts = _ready(wanted, at)
+    by_seller: dict[int, list[Invoice]] = defaultdict(list)
+    for invoice in drafts:
+        by_seller[invoice.seller_id].append(invoice)
+    for seller_id, invoices in by_seller.items():
+        _issue(series[seller_id], invoices, at, by)
+    return [invoice.pk for invoice in drafts]
+
+
+def seller_copy(seller: Seller) -> dict[str, Any]:
+    """Return what a document keeps of its seller."""
+    kept = (
+        "code",
+        "legal_name",
+        "brand",
+        "brand_en",
+        "mark",
+        "colour",
+        "tax_number",
+        "tax_status",
+        "address",
+        "phone",
+        "email",
+    )
+    copy = {name: getattr(seller, name) for name in (*kept, "bank_name", "bank_account", "timezone")}
+    return copy | {"tax_inclusive": seller.tax_inclusive}
+
+
+def buyer_copy(tenant: Tenant) -> dict[str, Any]:
+    """Return what a document keeps of its buyer."""
+    return {name: getattr(tenant, name) for name in ("code", "name", "name_en", "tax_number", "address", "phone")}
+
+
+def series_of(seller: Seller, kind: str, year: int) -> NumberSeries:
+    """Return a seller's number series, locked for the rest of the transaction."""
+    suffix = "" if kind == NumberSeries.Kind.INVOICE else "C"
+    NumberSeries.objects.get_or_create(
+        seller=seller, kind=kind, year=year, defaults={"prefix": f"{seller.number_prefix}{suffix}"}
+    )
+    return NumberSeries.objects.select_for_update(no_key=True).get(seller=seller, kind=kind, year=year)
+
+
+def _series(seller: Seller, year: int) -> NumberSeries:
+    return series_of(seller, NumberSeries.Kind.INVOICE, year)
+
+
+def _ready(ids: Sequence[int], at: datetime) -> list[Invoice]:
+    drafts = Invoice.objects.filter(pk__in=ids, status=Invoice.Status.DRAFT).select_related("seller", "tenant")
+    locked = drafts.select_for_update(of=("self",), no_key=True).order_by("pk")
+    return [invoice for invoice in locked if invoice.charge_on <= local_day(at, invoice.zone)]
+
+
+def _issue(series: NumberSeries, invoices: list[Invoice], at: datetime, by: User | None) -> None:
+    numbered = sorted(invoices, key=lambda invoice: (invoice.charge_on, invoice.pk))
+    rows = list(_numbered(series, numbered, at, by))
+    columns = ["status", "series_id", "sequence", "number", "issued_at", "issued_by_id", "due_on", "paid_at"]
+    types = ["text", "bigint", "bigint", "text", "timestamptz", "bigint", "date", "timestamptz"]
+    update_from("invoices_invoice", [*columns, "seller_copy", "buyer_copy"], [*types, "jsonb", "jsonb"], rows)
+    NumberSeries.objects.filter(pk=series.pk).update(last_number=series.last_number + len(rows))
+    ledger.post(_entry(invoice, at) for invoice in numbered)
+    if by is not None:
+        for invoice in numbered:
+            audit.record("invoice.issued", tenant=invoice.tenant_id, target=f"invoice:{invoice.pk}", at=at, by=by)
+
+
+def _numbered(
+    series: NumberSeries, invoices: Sequence[Invoice], at: datetime, by: User | None
+) -> Iterator[tuple[Any, ...]]:
+    sellers = {invoice.seller_id: seller_copy(invoice.seller) for invoice in invoices}
+    for sequence, invoice in enumerate(invoices, start=series.last_number + 1):
+        settled = invoice.total_minor == 0
+        yield (
+            invoice.pk,
+            str(Invoice.Status.PAID if settled else Invoice.Status.OPEN),
+            series.pk,
+            sequence,
+            series.written(sequence),
+            at,
+            by.pk if by else None,
+            _due(invoice, at),
+            at if settled else None,
+            sellers[invoice.seller_id],
+            buyer_copy(invoice.tenant),
+        )
+
+
+def _due(invoice: Invoice, at: datetime) -> date:
+    """Return when an invoice is due: on the day of issue, or after the seller's payment days (CONTRACTS rule 20)."""
+    return local_day(at, invoice.zone) + timedelta(days=invoice.seller.payment_days)
+
+
+def _entry(invoice: Invoice, at: datetime) -> ledger.Entry:
+    """Return the booking of an issued invoice: owed by the customer, of it tax, and the rest not earned yet."""
+    return ledger.Entry(
+        seller_id=invoice.seller_id,
+        currency=invoice.currency,
+        tenant_id=invoice.tenant_id,
+        source="invoice",
+        source_id=invoice.pk,
+        kind="issued",
+        at=at,
+        sides=(
+            (Kind.RECEIVABLE, invoice.total_minor),
+            (Kind.TAX_PAYABLE, -invoice.tax_minor),
+            (Kind.REVENUE_DEFERRED, invoice.tax_minor - invoice.total_minor),
+        ),
+    )

@@ -1,0 +1,199 @@
+"""Receive money. By now: a bank transfer that an operator saw on the statement; it settles open bills, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from billing import ledger, subscriptions
+from billing.models import Account, Subscription
+from billing.money import Money
+from invoices.models import Allocation, Invoice, Payment
+from tenants import audit, notices
+from tenants.errors import Conflict, Invalid
+from tenants.models import Seller, Tenant, User
+from usage.periods import local_day
+
+Kind = Account.Kind
+
+
+class AlreadyRecorded(Conflict):
+    """This payment is in the books already."""
+
+    code = "payment_already_recorded"
+
+
+@transaction.atomic
+def receive_transfer(
+    tenant: Tenant,
+    *,
+    seller: Seller,
+    amount: Money,
+    reference: str,
+    received_at: datetime,
+    at: datetime,
+    by: User | None,
+    payer_name: str = "",
+    allocate: Mapping[int, int] | None = None,
+) -> Payment:
+    """Record a received transfer under the bank's own `reference`, and settle bills with it.
+
+    `allocate` says how many minor units settle which invoice (by id); without it the oldest open bills of the same seller
+    and currency are settled first. What is over stays on the customer's account, never lost. Recording a reference twice
+    raises AlreadyRecorded; a part above what an invoice still owes raises Invalid.
+    """
+    if amount.minor <= 0:
+        raise Invalid(_("The amount must be above zero."), field="amount")
+    open_bills = _open_bills(tenant, seller, amount.currency)
+    parts = _parts(open_bills, amount, allocate)
+    payment = _record(tenant, seller, amount, reference, received_at, at, by, payer_name)
+    for invoice, part in parts:
+        _settle(payment, invoice, part, at)
+    restore_service(tenant, at=at)
+    over = amount.minor - sum(part for _invoice, part in parts)
+    ledger.post([_entry(payment, amount.minor - over, over, at)])
+    audit.record(
+        "payment.recorded",
+        tenant=tenant,
+        target=f"payment:{payment.pk}",
+        at=at,
+        by=by,
+        reference=reference,
+        amount=str(amount.amount),
+    )
+    notices.announce(
+        tenant,
+        kind="payment_received",
+        key=f"payment-received:{payment.pk}",
+        payload=_payload(payment, parts, over),
+        at=at,
+        seller=seller,
+    )
+    return payment
+
+
+def restore_service(tenant: Tenant, *, at: datetime) -> int:
+    """Make subscriptions active again whose payer has nothing overdue any more; return how many."""
+    if Invoice.objects.overdue(local_day(at, tenant.timezone)).filter(tenant=tenant).exists():
+        return 0
+    late = Subscription.objects.filter(payer=tenant, status=Subscription.Status.PAST_DUE)
+    ids = list(late.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+    return subscriptions.change_state(ids, frm=Subscription.Status.PAST_DUE, to=Subscription.Status.ACTIVE)
+
+
+def _open_bills(tenant: Tenant, seller: Seller, currency: str) -> list[Invoice]:
+    bills = Invoice.objects.open().filter(tenant=tenant, seller=seller, currency=currency)
+    # Locked by ascending id, as everywhere; settled by age.
+    return sorted(bills.select_for_update(no_key=True).order_by("pk"), key=lambda bill: (bill.due_on, bill.pk))
+
+
+def _parts(bills: Sequence[Invoice], amount: Money, allocate: Mapping[int, int] | None) -> list[tuple[Invoice, int]]:
+    if allocate is None:
+        return _oldest_first(bills, amount.minor)
+    known = {bill.pk: bill for bill in bills}
+    parts = []
+    for pk, part in allocate.items():
+        bill = known.get(pk)
+        if bill is None:
+            raise Invalid(
+                _("This bill is not open, or not of this customer, seller and currency."), field=f"allocate.{pk}"
+            )
+        if not 0 < part <= bill.due_minor:
+            raise Invalid(
+                _("Bill %(number)s does not owe that much.") % {"number": bill.number}, field=f"allocate.{pk}"
+            )
+        parts.append((bill, part))
+    if sum(part for _bill, part in parts) > amount.minor:
+        raise Invalid(_("The parts come to more than the payment."), field="allocate")
+    return parts
+
+
+def _oldest_first(bills: Sequence[Invoice], left: int) -> list[tuple[Invoice, int]]:
+    parts = []
+    for bill in bills:
+        part = min(left, bill.due_minor)
+        if part > 0:
+            parts.append((bill, part))
+            left -= part
+    return parts
+
+
+def _record(
+    tenant: Tenant,
+    seller: Seller,
+    amount: Money,
+    reference: str,
+    received_at: datetime,
+    at: datetime,
+    by: User | None,
+    payer_name: str,
+) -> Payment:
+    try:
+        with transaction.atomic():
+            return Payment.objects.create(
+                tenant=tenant,
+                seller=seller,
+                currency=amount.currency,
+                amount_minor=amount.minor,
+                method=Payment.Method.TRANSFER,
+                provider="bank",
+                reference=reference,
+                status=Payment.Status.SUCCEEDED,
+                payer_name=payer_name,
+                received_at=received_at,
+                recorded_at=at,
+                recorded_by=by,
+            )
+    except IntegrityError:
+        raise AlreadyRecorded(
+            _("The transfer “%(reference)s” was recorded before; nothing was booked again.") % {"reference": reference},
+            field="reference",
+        ) from None
+
+
+def _settle(payment: Payment, invoice: Invoice, part: int, at: datetime) -> None:
+    Allocation.objects.create(tenant_id=payment.tenant_id, payment=payment, invoice=invoice, amount_minor=part, at=at)
+    invoice.paid_minor += part
+    if invoice.paid_minor + invoice.credited_minor == invoice.total_minor:
+        invoice.status, invoice.paid_at = Invoice.Status.PAID, at
+    invoice.save(update_fields=["paid_minor", "status", "paid_at"])
+
+
+def _entry(payment: Payment, settled: int, over: int, at: datetime) -> ledger.Entry:
+    return ledger.Entry(
+        seller_id=payment.seller_id,
+        currency=payment.currency,
+        tenant_id=payment.tenant_id,
+        source="payment",
+        source_id=payment.pk,
+        kind="received",
+        at=at,
+        sides=((Kind.CASH, settled + over), (Kind.RECEIVABLE, -settled), (Kind.UNALLOCATED, -over)),
+    )
+
+
+def _payload(payment: Payment, parts: Sequence[tuple[Invoice, int]], over: int) -> dict[str, object]:
+    tenant = payment.tenant
+    with translation.override(tenant.language):
+        method = str(Payment.Method(payment.method).label)
+    return {
+        "tenant": tenant.name_in(tenant.language),
+        "path": f"/c/{tenant.code}/payments/",
+        "currency": payment.currency,
+        "amount_minor": payment.amount_minor,
+        "received_on": str(local_day(payment.received_at, tenant.timezone)),
+        "method": method,
+        "unused_minor": over,
+        "bills": [
+            {
+                "number": bill.number,
+                "amount_minor": part,
+                "due_minor": bill.total_minor - bill.paid_minor - bill.credited_minor,
+            }
+            for bill, part in parts
+        ],
+    }
