@@ -121,8 +121,8 @@ class UsageCounter(models.Model):
     One row per tenant, meter, dimension and local hour of the tenant; it holds what every aggregation needs:
     `events` and `total` for counts and sums, `highest`, the level that was `last_value` at `last_at` (equal instants: the
     greater `last_key`), and for averages the first level's instant and `area`: the integral in value-seconds of the levels
-    told in this hour, from `first_at` to the hour's end. `unmeasured` marks that events came or went since a close
-    last measured the hour (CONTRACTS rule 14).
+    told in this hour, from `first_at` to the hour's end. Levels are kept for max, latest and time_weighted only, areas
+    for time_weighted only. `usage.counting` proves that counters equal events.
     """
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="usage_counters")
@@ -136,8 +136,8 @@ class UsageCounter(models.Model):
     last_at = models.DateTimeField(null=True)
     last_key = models.CharField(max_length=120, blank=True)
     last_value = models.DecimalField(_("latest"), max_digits=30, decimal_places=10, null=True)
-    area = models.DecimalField(_("value-seconds"), max_digits=40, decimal_places=10, default=0)
-    unmeasured = models.BooleanField(default=True)
+    # A value of ten decimals times microseconds has sixteen.
+    area = models.DecimalField(_("value-seconds"), max_digits=40, decimal_places=20, default=0)
 
     class Meta:
         verbose_name, verbose_name_plural = _("usage counter"), _("usage counters")
@@ -146,16 +146,41 @@ class UsageCounter(models.Model):
             models.CheckConstraint(
                 name="counter_level_is_whole",
                 condition=Q(last_at=None, last_value=None, first_at=None)
-                | Q(last_at__isnull=False, last_value__isnull=False, first_at__isnull=False, first_at__lte=F("last_at")),
+                | Q(
+                    last_at__isnull=False, last_value__isnull=False, first_at__isnull=False, first_at__lte=F("last_at")
+                ),
             ),
-        ]
-        indexes = [
-            # Read by closing: which hours gained or lost events since they were measured.
-            models.Index(name="counter_unmeasured", fields=["tenant", "bucket"], condition=Q(unmeasured=True)),
         ]
 
     def __str__(self) -> str:
         return f"{self.tenant_id} {self.meter_id} {self.bucket:%Y-%m-%d %H}"
+
+
+class UsageMark(models.Model):
+    """Which hours of a meter gained or lost events since a close last took the mark (CONTRACTS rule 14).
+
+    One row per tenant and meter, widened in the events' own transaction and emptied by `measuring.take_marks`; both
+    empty: nothing changed. One row and not one per hour, for a close would otherwise rewrite every counter it reads.
+    """
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="usage_marks")
+    meter = models.ForeignKey(Meter, models.PROTECT, related_name="marks")
+    since = models.DateTimeField(_("first hour changed"), null=True)
+    until = models.DateTimeField(_("last hour changed"), null=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("mark of changed usage"), _("marks of changed usage")
+        constraints = [
+            models.UniqueConstraint(name="mark_once_per_meter", fields=["tenant", "meter"]),
+            models.CheckConstraint(
+                name="mark_is_a_range",
+                condition=Q(since=None, until=None)
+                | Q(since__isnull=False, until__isnull=False, since__lte=F("until")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id} {self.meter_id}"
 
 
 class UsageMember(models.Model):
