@@ -61,14 +61,14 @@ def _touched(
     subscriptions: Sequence[Subscription], marks: Iterable[measuring.Mark], closed_now: set[int]
 ) -> list[tuple[Subscription, Stretch, Clause]]:
     """Return the usage prices of closed periods that hold a marked hour; of a recurring meter, of later periods too."""
-    hours: dict[tuple[int, int], list[datetime]] = defaultdict(list)
+    by_meter: dict[tuple[int, int], list[measuring.Mark]] = defaultdict(list)
     for mark in marks:
-        hours[mark.tenant_id, mark.meter_id].append(mark.bucket)
-    marked = [s for s in subscriptions if any(tenant == s.tenant_id for tenant, _meter in hours)]
-    if not marked:
+        by_meter[mark.tenant_id, mark.meter_id].append(mark)
+    tenants = {tenant for tenant, _meter in by_meter}
+    by_id = {s.pk: s for s in subscriptions if s.tenant_id in tenants}
+    if not by_id:
         return []
-    agreed = contracts.load(marked)
-    by_id = {s.pk: s for s in marked}
+    agreed = contracts.load(list(by_id.values()))
     periods = BillingPeriod.objects.filter(subscription__in=by_id, closed_at__isnull=False, trial=False)
     return [
         (by_id[period.subscription_id], contracts.stretch(period), clause)
@@ -76,15 +76,15 @@ def _touched(
         for clause in agreed[period.subscription_id].clauses
         if clause.meter
         and clause.interval == period.interval
-        and _holds(period, clause, hours.get((period.tenant_id, clause.meter.meter_id), ()))
+        and _holds(period, clause, by_meter.get((period.tenant_id, clause.meter.meter_id), ()))
     ]
 
 
-def _holds(period: BillingPeriod, clause: Clause, hours: Iterable[datetime]) -> bool:
+def _holds(period: BillingPeriod, clause: Clause, marks: Iterable[measuring.Mark]) -> bool:
     assert clause.meter is not None
     if clause.meter.recurring:
-        return any(hour < period.end for hour in hours)
-    return any(period.start <= hour < period.end for hour in hours)
+        return any(mark.since < period.end for mark in marks)
+    return any(mark.touches(period.start, period.end) for mark in marks)
 
 
 def _billed(periods: set[int | None]) -> Mapping[tuple[int | None, str], Billed]:
