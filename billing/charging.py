@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 from billing.money import plain
 from billing.planning import Clause, Stretch
-from billing.rating import Rated, Step, prorated, rate
 from billing.rating import Price as Rating
+from billing.rating import Rated, Step, prorated, rate
 
 ONE = Decimal(1)
-
-
-class Usage(Protocol):
-    """What was measured of a usage price; `transactions` only where each one is priced by itself."""
-
-    @property
-    def quantity(self) -> Decimal:
-        """The quantity in the meter's unit."""
-
-    @property
-    def transactions(self) -> Sequence[Decimal] | None:
-        """The single amounts of a price per transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +51,7 @@ def in_advance(clause: Clause, stretch: Stretch, *, currency: str, proration: st
 
 
 def in_arrears(
-    clause: Clause, stretch: Stretch, *, currency: str, proration: str, first: date, measured: Usage | None
+    clause: Clause, stretch: Stretch, *, currency: str, proration: str, first: date, measured: Measure | None
 ) -> Worth | None:
     """Return what a clause charges at a period's end, or None when it charges nothing then."""
     if clause.advance or not _charged_in(clause, stretch, first):
@@ -75,10 +63,10 @@ def in_arrears(
     return of_usage(clause, stretch, measured or Measure(Decimal(0)), currency=currency)
 
 
-def of_usage(clause: Clause, stretch: Stretch, measured: Usage, *, currency: str) -> Worth:
+def of_usage(clause: Clause, stretch: Stretch, measured: Measure, *, currency: str) -> Worth:
     """Return the worth of what was measured; what is included, tiers and bounds count for a part period in full (rule 8)."""
     by_one = measured.transactions if clause.price.model == "percentage" else None
-    rated = _rate(clause.price, measured.quantity, currency, by_one and tuple(by_one), clause.unit, clause.unit_en)
+    rated = _rate(clause.price, measured.quantity, currency, by_one, clause.unit, clause.unit_en)
     return _worth(clause, stretch, rated, {"measured": plain(rated.quantity), "included": plain(rated.included_used)})
 
 

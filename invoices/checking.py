@@ -46,7 +46,7 @@ AGREEMENT = {
         LEFT JOIN (
           SELECT a.tenant_id, a.seller_id, a.currency, sum(p.amount_minor) AS amount FROM billing_posting p
           JOIN billing_account a ON a.id = p.account_id WHERE a.kind = 'receivable' GROUP BY 1, 2, 3) b
-          USING (tenant_id, seller_id, currency)
+          ON b.tenant_id = o.tenant_id AND b.seller_id = o.seller_id AND b.currency = o.currency
         WHERE o.due <> coalesce(b.amount, 0)""",
     "charge of line": """
         SELECT i.number || ' line ' || l.position, l.amount_minor, c.amount_minor FROM invoices_invoiceline l
