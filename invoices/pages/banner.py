@@ -14,6 +14,7 @@ from billing.models import Subscription
 from billing.money import Money
 from invoices.models import Invoice
 from invoices.pages import titles
+from invoices.pages.coming import next_day
 from invoices.pages.visit import Visit
 from invoices.pages.wording import Part, amount, parts
 from tenants.models import Authorisation, Member
@@ -189,7 +190,7 @@ def planned(visit: Visit) -> Said | None:
     rows = [row for row in automatic(visit) if row.auto_renew]
     if not rows:
         return None
-    day = rows[0].term_end_on
+    day = next_day(visit) or rows[0].term_end_on
     said = {"day": spoken(visit, day), "notice": spoken(visit, day - timedelta(days=NOTICE_DAYS))}
     sentence = _(
         "A deduction is expected on **%(day)s**. The notice arrives on %(notice)s; without it, nothing is taken."
@@ -203,7 +204,7 @@ def by_hand(visit: Visit) -> Said | None:
     rows = [row for row in live(visit) if row.auto_renew]
     if not rows:
         return None
-    day = rows[0].term_end_on
+    day = next_day(visit) or rows[0].term_end_on
     sentence = _("Nothing is deducted by itself. The next bill comes on **%(day)s**; you pay it by transfer.")
     second = _("Without your authorisation we take no money.")
     return Said(

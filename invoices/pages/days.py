@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Max, Sum
-from django.db.models.functions import TruncDate
-
-from usage.models import Meter, UsageCounter, UsageMember
+from billing.models import Price
+from usage import measuring
+from usage.measuring import Want
+from usage.models import Meter
 from usage.periods import local_midnight
 
 ZERO = Decimal(0)
@@ -47,41 +46,36 @@ class Window:
         return [self.start + timedelta(days=n) for n in range((self.end - self.start).days)]
 
 
-def counters(tenant_id: int, meter: Meter, start: date, end: date, zone: str):
-    """Return the hours of a stretch of local days."""
-    return UsageCounter.objects.filter(
-        tenant_id=tenant_id, meter=meter, bucket__gte=local_midnight(start, zone), bucket__lt=local_midnight(end, zone)
+def want(tenant_id: int, meter: Meter, window: Window, price: Price | None) -> Want:
+    """Return the question about a stretch of days: of a price, only the events that it takes."""
+    others = sisters(price) if price and not price.match else ()
+    return Want(
+        key="days",
+        tenant_id=tenant_id,
+        meter_id=meter.pk,
+        aggregation=meter.aggregation,
+        recurring=meter.recurring,
+        start=local_midnight(window.start, window.zone),
+        end=local_midnight(window.end, window.zone),
+        match=dict(price.match) if price else {},
+        others=others,
     )
 
 
-def by_day(tenant_id: int, meter: Meter, window: Window) -> dict[date, Decimal]:
-    """Return the days with something on them, oldest first."""
-    hours = counters(tenant_id, meter, window.start, window.end, window.zone)
-    zone = ZoneInfo(window.zone)
-    kind = Meter.Aggregation
-    if meter.aggregation in (kind.LATEST, kind.TIME_WEIGHTED):
-        levels = hours.exclude(last_value=None).order_by("bucket", "last_at")
-        return {row.bucket.astimezone(zone).date(): row.last_value for row in levels if row.last_value is not None}
-    if meter.aggregation == kind.UNIQUE:
-        hours = UsageMember.objects.filter(
-            tenant_id=tenant_id,
-            meter=meter,
-            events__gt=0,
-            bucket__gte=local_midnight(window.start, window.zone),
-            bucket__lt=local_midnight(window.end, window.zone),
-        )
-    measure = {kind.SUM: Sum("total"), kind.COUNT: Sum("events"), kind.MAX: Max("highest")}
-    wanted = measure.get(Meter.Aggregation(meter.aggregation), Count("member", distinct=True))
-    grouped = (
-        hours.annotate(day=TruncDate("bucket", tzinfo=zone)).values("day").annotate(measured=wanted).order_by("day")
-    )
-    return {row["day"]: Decimal(row["measured"] or 0) for row in grouped}
+def sisters(price: Price) -> list[dict]:
+    """Return what the other prices of the same meter take."""
+    beside = Price.objects.filter(version=price.version_id, meter=price.meter_id).exclude(pk=price.pk)
+    return [match for match in beside.values_list("match", flat=True) if match]
 
 
-def events(tenant_id: int, meter: Meter, window: Window) -> int:
+def by_day(tenant_id: int, meter: Meter, window: Window, price: Price | None = None) -> dict[date, Decimal]:
+    """Return what was measured on each day of the window."""
+    return dict(measuring.by_day(want(tenant_id, meter, window, price), window.zone))
+
+
+def events(tenant_id: int, meter: Meter, window: Window, price: Price | None = None) -> int:
     """Return how many events the stretch has."""
-    hours = counters(tenant_id, meter, window.start, window.end, window.zone)
-    return hours.aggregate(sum=Sum("events"))["sum"] or 0
+    return measuring.measure([want(tenant_id, meter, window, price)])["days"].events
 
 
 def split(
@@ -101,12 +95,12 @@ def split(
     return rows
 
 
-def used_before(tenant_id: int, meter: Meter, window: Window) -> Decimal:
+def used_before(tenant_id: int, meter: Meter, window: Window, price: Price | None = None) -> Decimal:
     """Return what the period had used before the window began; nothing where days do not add up."""
     if meter.aggregation not in ADDING or window.counted_from >= window.start:
         return ZERO
     earlier = Window(window.counted_from, window.start, window.counted_from, window.zone)
-    return sum(by_day(tenant_id, meter, earlier).values(), ZERO)
+    return measuring.measure([want(tenant_id, meter, earlier, price)])["days"].quantity
 
 
 def first_paid(rows: list[Day]) -> date | None:

@@ -60,10 +60,10 @@ def proof(visit: Visit, line: InvoiceLine, charge: Charge | None) -> Proof:
         workings=workings(charge, line, visit.language),
         unit_price=unit_price(charge),
         chart=chart(visit, charge, meter, window) if meter and counted else None,
-        records=days.events(charge.tenant_id, meter, window) if meter and counted else 0,
+        records=days.events(charge.tenant_id, meter, window, charge.price) if meter and counted else 0,
         records_address=records(visit, meter, window) if meter and counted else "",
         basis=accepted(visit, charge),
-        again=visit.to("recompute", line.invoice_id, line.pk),
+        again=visit.to("recompute", line.invoice_id, line.pk) if charge.tenant_id == visit.tenant.pk else "",
     )
 
 
@@ -136,8 +136,8 @@ def chart(visit: Visit, charge: Charge, meter: Meter, window: days.Window) -> ch
     included = Decimal(charge.details.get("included") or 0)
     params = charge.price.params if charge.price else {}
     allowance = Decimal(params.get("included") or 0) or included or None
-    found = days.by_day(charge.tenant_id, meter, window)
-    rows = days.split(meter, found, window, days.used_before(charge.tenant_id, meter, window), allowance)
+    found = days.by_day(charge.tenant_id, meter, window, charge.price)
+    rows = days.split(meter, found, window, days.used_before(charge.tenant_id, meter, window, charge.price), allowance)
     return charts.daily(
         f"line{charge.pk}",
         rows,

@@ -156,7 +156,7 @@ def history(visit: Visit) -> HistoryPage:
     """Return every change of quantity and every act on the subscriptions, newest first."""
     found = SubscriptionItem.objects.filter(tenant=visit.tenant).select_related("price")
     rows = sorted(found, key=lambda item: item.during.lower, reverse=True)
-    return HistoryPage(trail.entries(visit, verbs="subscription"), tuple(item_row(visit, item) for item in rows))
+    return HistoryPage(trail.entries(visit, target="subscription:"), tuple(item_row(visit, item) for item in rows))
 
 
 def item_row(visit: Visit, item: SubscriptionItem) -> ItemRow:

@@ -13,8 +13,26 @@ from tenants.models import AuditEntry
 
 # What an act is called. An act that is not listed shows its own code, so that nothing is ever left out.
 ACTS = {
+    "tenant.opened": gettext_lazy("Account opened"),
+    "tenant.amended": gettext_lazy("Company data changed"),
+    "tenant.contacts_set": gettext_lazy("Contacts changed"),
+    "member.invited": gettext_lazy("Person invited"),
+    "member.removed": gettext_lazy("Person removed"),
+    "member.role_changed": gettext_lazy("Role changed"),
     "subscription.started": gettext_lazy("Subscription started"),
-    "subscription.ended": gettext_lazy("Subscription ended"),
+    "subscription.ends": gettext_lazy("End of the subscription set"),
+    "renewal.on": gettext_lazy("Automatic renewal switched on"),
+    "renewal.off": gettext_lazy("Automatic renewal switched off"),
+    "authorisation.given": gettext_lazy("Authorisation given"),
+    "authorisation.withdrawn": gettext_lazy("Authorisation withdrawn"),
+    "invoice.issued": gettext_lazy("Bill issued"),
+    "invoice.credited": gettext_lazy("Credit note issued"),
+    "payment.recorded": gettext_lazy("Payment received"),
+    "notice.resent": gettext_lazy("Message sent again"),
+    "api_key.issued": gettext_lazy("API key issued"),
+    "api_key.revoked": gettext_lazy("API key revoked"),
+    "customer.viewed": gettext_lazy("Looked at by our staff"),
+    "parked.resolved": gettext_lazy("Billing problem solved"),
 }
 
 
@@ -38,9 +56,9 @@ class TrailPage:
     more: str
 
 
-def entries(visit: Visit, *, verbs: str = "", limit: int = 100) -> tuple[Entry, ...]:
-    """Return the newest acts on this company, of one kind where `verbs` says so."""
-    found = AuditEntry.objects.filter(tenant=visit.tenant, verb__startswith=verbs)
+def entries(visit: Visit, *, target: str = "", limit: int = 100) -> tuple[Entry, ...]:
+    """Return the newest acts on this company, on one kind of thing where `target` says so."""
+    found = AuditEntry.objects.filter(tenant=visit.tenant, target__startswith=target)
     return tuple(entry(row) for row in found.order_by("-at", "-id")[:limit])
 
 
