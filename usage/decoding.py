@@ -68,7 +68,7 @@ class Row(msgspec.Struct, omit_defaults=True):
     p: dict[str, Any] = {}
 
 
-class Refusal(Exception):  # noqa: N818
+class Refusal(Exception):
     """Why one event is refused; never leaves this app."""
 
     def __init__(self, code: str, path: str, message: str) -> None:
@@ -93,10 +93,7 @@ def read(events: bytes | Sequence[Any]) -> list[Event | Answer]:
     `events` is JSON text of an array, or a sequence of dicts. Raises Invalid where there is no array at all, TooMany for
     more than 5,000 events.
     """
-    if isinstance(events, bytes):
-        found = _read_text(events)
-    else:
-        found = [_one(event) for event in events]
+    found = _read_text(events) if isinstance(events, bytes) else [_one(event) for event in events]
     if len(found) > BATCH:
         raise TooMany(_("Send at most %(count)d events at a time.") % {"count": BATCH}, field="events")
     return found

@@ -48,7 +48,7 @@ def meters(seller) -> dict[str, Meter]:
     """One meter of each aggregation; messages, peak, level and load are kept apart by region."""
     made = [
         meter(seller, "messages", "sum", dimensions=["region"]),
-        meter(seller, "calls", "count"),
+        meter(seller, "calls", "count", dimensions=["region"]),
         meter(seller, "peak", "max", dimensions=["region"]),
         meter(seller, "level", "latest", dimensions=["region"]),
         meter(seller, "people", "unique", value_property="person", dimensions=["region"]),

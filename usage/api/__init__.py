@@ -1,0 +1,1 @@
+"""The API of usage: events in and out, and what they come to by day."""
