@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -70,3 +71,10 @@ class Pages(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 500
     ordering = "-id"
+
+    def decode_cursor(self, request: Request) -> Any:
+        cursor = super().decode_cursor(request)
+        # Only our own cursors hold an id; what somebody made up must not reach the database.
+        if cursor is not None and cursor.position is not None and not re.fullmatch(r"[0-9]{1,18}", cursor.position):
+            raise exceptions.NotFound(self.invalid_cursor_message)
+        return cursor

@@ -1,8 +1,12 @@
 """Every address of the site: the operators' admin, the API, the customers' pages."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from hijack.views import ReleaseUserView
+
+from config import refusals, watching
+from config import schema as schema  # registers how an API key is described
 
 urlpatterns = [
     path("admin/", admin.site.urls),

@@ -1,0 +1,13 @@
+from django.urls import path
+
+from billing.api import plans, rate, subscriptions
+
+urlpatterns = [
+    path("plans", plans.Plans.as_view(), name="plans"),
+    path("plans/<int:pk>", plans.OnePlan.as_view(), name="plan"),
+    path("subscriptions", subscriptions.Subscriptions.as_view(), name="subscriptions"),
+    path("subscriptions/<int:pk>", subscriptions.OneSubscription.as_view(), name="subscription"),
+    path("subscriptions/<int:pk>/auto-renew", subscriptions.Renewal.as_view(), name="subscription-auto-renew"),
+    path("subscriptions/<int:pk>/end", subscriptions.End.as_view(), name="subscription-end"),
+    path("rate", rate.Rate.as_view(), name="rate"),
+]

@@ -1,0 +1,15 @@
+from django.urls import path, re_path
+
+from invoices.api import bills, credits, payments
+from tenants.validators import CODE
+
+NUMBER = rf"(?P<number>{CODE.strip('^$')})"
+
+urlpatterns = [
+    path("invoices", bills.Invoices.as_view(), name="invoices"),
+    re_path(rf"^invoices/{NUMBER}/pdf$", bills.InvoicePdf.as_view(), name="invoice-pdf"),
+    re_path(rf"^invoices/{NUMBER}$", bills.OneInvoice.as_view(), name="invoice"),
+    path("credit-notes", credits.CreditNotes.as_view(), name="credit-notes"),
+    re_path(rf"^credit-notes/{NUMBER}$", credits.OneCreditNote.as_view(), name="credit-note"),
+    path("payments", payments.Payments.as_view(), name="payments"),
+]

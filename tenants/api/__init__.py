@@ -1,0 +1,1 @@
+"""What programs use: views that parse, call one verb or read rows, and answer in JSON."""
