@@ -2,79 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.utils.translation import gettext as _
 
-from billing import catalogue
 from billing.models import Acceptance, NegotiatedPrice, PlanVersion, Price, PriceList, Subscription, SubscriptionItem
 from billing.models.catalogue import Status
+from billing.orders import Order, Outcome, Overlapping, check, check_consent
 from tenants import audit
-from tenants.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound, WrongState
-from tenants.models import Authorisation, Tenant, User
+from tenants.bulk import copy_in
+from tenants.errors import DomainError, Invalid, NotFound, WrongState
+from tenants.models import Authorisation, User
 from usage.periods import Alignment, Interval, Schedule, local_midnight
 
+__all__ = [
+    "Order",
+    "Outcome",
+    "Overlapping",
+    "change_state",
+    "end",
+    "on_sale",
+    "renew_automatically",
+    "start",
+    "start_one",
+    "stop_renewing",
+]
 State = Subscription.Status
 
 
-class Overlapping(Conflict):
-    """The tenant has a subscription of the product for that time already."""
-
-    code = "overlapping_subscription"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a tenant buys: a published version, from a local day on.
-
-    `quantities` by price code (seats left out are 0); `modules` are the optional prices taken; `negotiated` by price
-    code holds prices of CONTRACTS §1. `consent` is the authorisation under which it renews by itself; without one it
-    ends with its first term.
-    """
-
-    tenant: Tenant
-    version: PlanVersion
-    start_on: date
-    quantities: Mapping[str, Decimal] = field(default_factory=dict)
-    modules: Sequence[str] = ()
-    negotiated: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    label: str = ""
-    pays: str = Subscription.Pays.MANUAL
-    consent: Authorisation | None = None
-    end_on: date | None = None
-    purchase_order: str = ""
-    cost_centre: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of an order: the subscription, or the reason why there is none."""
-
-    order: Order
-    subscription: Subscription | None = None
-    refusal: DomainError | None = None
-
-
+@transaction.atomic
 def start(orders: Sequence[Order], *, at: datetime, by: User | None) -> list[Outcome]:
-    """Start subscriptions; a refused order is an outcome and harms no other.
+    """Start subscriptions, many in a handful of statements; a refused order is an outcome and harms no other.
 
-    The acceptance of the price is recorded with its hash. Nothing is charged here: closing finds them due.
+    The acceptance of the price is recorded with its hash. Nothing is charged here: closing finds them due. The answers
+    come in the order asked.
     """
-    prices: dict[int, list[Price]] = {}
-    outcomes = []
-    for order in orders:
-        known = prices.setdefault(order.version.pk, list(order.version.prices.order_by("position", "pk")))
+    shelf = _shelf(orders)
+    refused: dict[int, Outcome] = {}
+    for number, order in enumerate(orders):
         try:
-            with transaction.atomic():
-                outcomes.append(Outcome(order, _start(order, known, at, by)))
+            check(order, shelf.prices[order.version.pk])
         except DomainError as refusal:
-            outcomes.append(Outcome(order, refusal=refusal))
-    return outcomes
+            refused[number] = Outcome(order, refusal=refusal)
+    started = iter(_start([order for n, order in enumerate(orders) if n not in refused], shelf, at, by))
+    return [refused[n] if n in refused else next(started) for n in range(len(orders))]
 
 
 def start_one(order: Order, *, at: datetime, by: User | None) -> Subscription:
@@ -91,7 +67,7 @@ def renew_automatically(subscription: Subscription, *, consent: Authorisation, a
     locked = _locked(subscription)
     if locked.status == State.ENDED or locked.end_on:
         raise WrongState(_("This subscription ends; it cannot renew. Start a new one."))
-    _check_consent(consent, locked.tenant_id, locked.seller_id, f"subscription:{locked.pk}")
+    check_consent(consent, locked.tenant_id, locked.seller_id, f"subscription:{locked.pk}")
     Subscription.objects.filter(pk=locked.pk).update(auto_renew=True, renewal_consent=consent)
     target = f"subscription:{locked.pk}"
     audit.record("renewal.on", tenant=locked.tenant_id, target=target, at=at, by=by, authorisation=consent.pk)
@@ -147,31 +123,68 @@ def on_sale(seller_id: int, code: str) -> PlanVersion:
     return version
 
 
-def _start(order: Order, prices: Sequence[Price], at: datetime, by: User | None) -> Subscription:
-    tenant, version = order.tenant, order.version
-    _check(order, prices)
-    price_list = _price_list(order)
-    acceptance = Acceptance.objects.create(
-        tenant=tenant,
-        version=version,
-        price_list=price_list,
-        text_sha256=version.sha256,
-        accepted_by=by,
-        accepted_by_name=by.get_full_name() if by else "",
-        at=at,
-    )
-    subscription = _row(order, acceptance, price_list, at)
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """What a batch of orders is sold from: the prices of each version, and the price list of each seller's group."""
+
+    prices: Mapping[int, list[Price]]
+    lists: Mapping[tuple[int, int], PriceList]
+
+    def list_for(self, order: Order) -> PriceList | None:
+        """Return the price list in force for the customer's group."""
+        group = order.tenant.group_id
+        return self.lists.get((order.version.plan.seller_id, group)) if group else None
+
+
+def _shelf(orders: Sequence[Order]) -> _Shelf:
+    prices: dict[int, list[Price]] = {order.version.pk: [] for order in orders}
+    for price in Price.objects.filter(version__in=prices).order_by("position", "pk"):
+        prices[price.version_id].append(price)
+    groups = {order.tenant.group_id for order in orders if order.tenant.group_id}
+    lists = PriceList.objects.filter(group__in=groups, status=Status.PUBLISHED) if groups else ()
+    return _Shelf(prices, {(one.seller_id, one.group_id): one for one in lists})
+
+
+def _start(orders: Sequence[Order], shelf: _Shelf, at: datetime, by: User | None) -> list[Outcome]:
+    """Write orders that were checked; halve a batch that the database refuses, until the bad one is alone."""
     try:
-        subscription.save(force_insert=True)
+        with transaction.atomic():
+            return [Outcome(*pair) for pair in zip(orders, _write(orders, shelf, at, by), strict=True)]
     except IntegrityError as error:
-        raise _overlap(error) from None
-    _write_items(subscription, order, prices)
-    target = f"subscription:{subscription.pk}"
-    audit.record("subscription.started", tenant=tenant, target=target, at=at, by=by, plan=version.plan.code)
-    return subscription
+        if len(orders) == 1:
+            return [Outcome(orders[0], refusal=_overlap(error))]
+        middle = len(orders) // 2
+        return _start(orders[:middle], shelf, at, by) + _start(orders[middle:], shelf, at, by)
 
 
-def _row(order: Order, acceptance: Acceptance, price_list: PriceList | None, at: datetime) -> Subscription:
+def _write(orders: Sequence[Order], shelf: _Shelf, at: datetime, by: User | None) -> list[Subscription]:
+    accepted = Acceptance.objects.bulk_create(
+        Acceptance(
+            tenant=order.tenant,
+            version=order.version,
+            price_list=shelf.list_for(order),
+            text_sha256=order.version.sha256,
+            accepted_by=by,
+            accepted_by_name=by.get_full_name() if by else "",
+            at=at,
+        )
+        for order in orders
+    )
+    pairs = zip(orders, accepted, strict=True)
+    made = Subscription.objects.bulk_create(_row(order, acceptance, at) for order, acceptance in pairs)
+    _write_items(list(zip(orders, made, strict=True)), shelf)
+    audit.record_many(
+        (
+            audit.Act("subscription.started", s.tenant_id, f"subscription:{s.pk}", {"plan": order.version.plan.code})
+            for order, s in zip(orders, made, strict=True)
+        ),
+        at=at,
+        by=by,
+    )
+    return made
+
+
+def _row(order: Order, acceptance: Acceptance, at: datetime) -> Subscription:
     tenant, version = order.tenant, order.version
     trial_end = order.start_on + timedelta(days=version.trial_days) if version.trial_days else None
     anchor = trial_end or order.start_on
@@ -188,7 +201,7 @@ def _row(order: Order, acceptance: Acceptance, price_list: PriceList | None, at:
         family_id=version.plan.family_id,
         plan=version.plan,
         version=version,
-        price_list=price_list,
+        price_list=acceptance.price_list,
         acceptance=acceptance,
         label=order.label,
         currency=version.currency,
@@ -211,94 +224,47 @@ def _row(order: Order, acceptance: Acceptance, price_list: PriceList | None, at:
     )
 
 
-def _write_items(subscription: Subscription, order: Order, prices: Sequence[Price]) -> None:
-    by_code = {price.code: price for price in prices}
-    quantities = {p.code: Decimal(1) for p in prices if p.kind != Price.Kind.USAGE and not p.optional}
-    quantities |= {p.code: Decimal(0) for p in prices if p.kind == Price.Kind.SEAT and not p.optional}
-    quantities |= {code: Decimal(1) for code in order.modules} | dict(order.quantities)
-    SubscriptionItem.objects.bulk_create(
-        SubscriptionItem(
-            tenant=order.tenant,
-            subscription=subscription,
-            price=by_code[code],
-            quantity=quantity,
-            during=subscription.during,
-        )
-        for code, quantity in quantities.items()
+def _write_items(started: Sequence[tuple[Order, Subscription]], shelf: _Shelf) -> None:
+    copy_in(
+        SubscriptionItem,
+        ["tenant_id", "subscription_id", "price_id", "quantity", "during"],
+        (
+            (s.tenant_id, s.pk, price.pk, quantity, DateTimeTZRange(*s.during))
+            for order, s in started
+            for price, quantity in _quantities(order, shelf.prices[s.version_id])
+        ),
     )
     NegotiatedPrice.objects.bulk_create(
         NegotiatedPrice(
             tenant=order.tenant,
-            subscription=subscription,
-            price=by_code[code],
-            model=price["model"],
-            params={key: value for key, value in price.items() if key != "model"},
+            subscription=s,
+            price=price,
+            model=order.negotiated[price.code]["model"],
+            params={key: value for key, value in order.negotiated[price.code].items() if key != "model"},
         )
-        for code, price in order.negotiated.items()
+        for order, s in started
+        for price in shelf.prices[s.version_id]
+        if price.code in order.negotiated
     )
 
 
-def _check(order: Order, prices: Sequence[Price]) -> None:
-    tenant, version = order.tenant, order.version
-    if version.status != Status.PUBLISHED:
-        raise Invalid(_("This version of the plan is not on sale."), field="plan")
-    if tenant.status == Tenant.Status.CLOSED:
-        raise WrongState(_("This customer is closed."), field="tenant")
-    if version.currency != tenant.currency:
-        raise Invalid(
-            _("The plan is priced in %(plan)s, the customer pays in %(tenant)s; choose a plan in %(tenant)s.")
-            % {"plan": version.currency, "tenant": tenant.currency},
-            field="currency",
-        )
-    if order.end_on and order.end_on <= order.start_on:
-        raise Invalid(_("The end must be after the start."), field="end")
-    _check_items(order, {price.code: price for price in prices})
-    if order.consent:
-        _check_consent(order.consent, tenant.pk, version.plan.seller_id, "")
+def _quantities(order: Order, prices: Sequence[Price]) -> Iterator[tuple[Price, Decimal]]:
+    """Yield what is taken of each price: seats left out are 0, a base is 1, a module when it is named."""
+    for price in prices:
+        given = order.quantities.get(price.code)
+        if given is not None:
+            yield price, given
+        elif price.optional:
+            if price.code in order.modules:
+                yield price, Decimal(1)
+        elif price.kind != Price.Kind.USAGE:
+            yield price, Decimal(price.kind != Price.Kind.SEAT)
 
 
-def _check_items(order: Order, by_code: Mapping[str, Price]) -> None:
-    for code, quantity in order.quantities.items():
-        price = _named(by_code, code, f"quantities.{code}")
-        if price.kind == Price.Kind.USAGE:
-            raise Invalid(
-                _("“%(code)s” is charged by usage; it has no quantity.") % {"code": code}, field=f"quantities.{code}"
-            )
-        if not quantity.is_finite() or quantity < 0:
-            raise Invalid(_("The quantity must not be below zero."), field=f"quantities.{code}")
-    for number, code in enumerate(order.modules):
-        if not _named(by_code, code, f"modules[{number}]").optional:
-            raise Invalid(_("“%(code)s” belongs to the plan anyhow.") % {"code": code}, field=f"modules[{number}]")
-    for code, price in order.negotiated.items():
-        _named(by_code, code, f"prices.{code}")
-        model = price.get("model")
-        params = {key: value for key, value in price.items() if key != "model"}
-        catalogue.check_params(str(model), params, f"prices.{code}")
-
-
-def _named(by_code: Mapping[str, Price], code: str, path: str) -> Price:
-    if code not in by_code:
-        raise Invalid(_("The plan has no price “%(code)s”.") % {"code": code}, field=path)
-    return by_code[code]
-
-
-def _price_list(order: Order) -> PriceList | None:
-    if order.tenant.group_id is None:
-        return None
-    return PriceList.objects.filter(
-        seller=order.version.plan.seller_id, group=order.tenant.group_id, status=Status.PUBLISHED
-    ).first()
-
-
-def _check_consent(consent: Authorisation, tenant_id: int, seller_id: int, scope: str) -> None:
-    mine = consent.tenant_id == tenant_id and consent.seller_id == seller_id
-    if not mine or consent.withdrawn_at or consent.scope not in ("all", scope or consent.scope):
-        raise NotAllowed(_("Renewal needs an authorisation of this customer that is in force."), field="consent")
-
-
-def _overlap(error: IntegrityError) -> Exception:
+def _overlap(error: IntegrityError) -> Overlapping:
+    """Return the refusal that a broken exclusion constraint means; anything else is no person's mistake."""
     if "subscription_no_overlap" not in str(error):
-        return error
+        raise error
     return Overlapping(
         _(
             "This customer already has a subscription of this product for that time. End it first, or give this one a label."
