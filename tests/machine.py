@@ -23,9 +23,9 @@ HOURS_UNTIL_STALE = 6
 
 
 def brokers() -> list[str]:
-    """The brokers of this run: memory, files, and those whose addresses are given (several, with a comma between)."""
+    """The brokers of this run: files, and those whose addresses are given (several, with a comma between)."""
     given = os.environ.get("TEST_BROKER_URLS", "").split(",")
-    return ["memory://", "filesystem://", *(url.strip() for url in given if url.strip())]
+    return ["filesystem://", *(url.strip() for url in given if url.strip())]
 
 
 def place(url: str) -> str:
@@ -51,8 +51,8 @@ def version(connection: psycopg.Connection) -> str:
 
 
 def describe_broker(url: str) -> str:
-    if url.startswith(("memory:", "filesystem:")):
-        return f"broker in {'memory' if url.startswith('memory') else 'files'} (embedded)"
+    if url.startswith("filesystem:"):
+        return "broker of files (embedded)"
     if url.startswith("redis"):
         return f"Redis {redis.Redis.from_url(url).info('server')['redis_version']} at {place(url)}"
     with kombu.Connection(url, connect_timeout=10) as connection:
