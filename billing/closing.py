@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import transaction
 
-from billing import contracts, late, planning
+from billing import contracts, late, planning, trials
 from billing.charges import Line, write
 from billing.charging import Measure, Worth, in_advance, in_arrears
 from billing.measures import asks_for_transactions, measure, want
@@ -64,6 +64,9 @@ def close(subscription_ids: Iterable[int], *, at: datetime) -> Closed:
     write(lines, periods=opened, at=at)
     _mark_closed(works, opened, at)
     _move_on(works)
+    trials.go_on(
+        [work.subscription for work in works if work.due.ended_on == work.contract.trial_end_on is not None], at=at
+    )
     return Closed(len(works), len(opened), len(lines))
 
 
@@ -71,7 +74,7 @@ def _lock(ids: Iterable[int], at: datetime) -> list[Subscription]:
     return list(
         Subscription.objects.due(at)
         .filter(pk__in=list(ids))
-        .select_related("version", "seller")
+        .select_related("version", "seller", "tenant")
         .select_for_update(of=("self",), no_key=True, skip_locked=True)
         .order_by("pk")
     )

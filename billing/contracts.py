@@ -133,7 +133,8 @@ def _contract(s: Subscription, rated: list[tuple[Price, Rating]], quantities: Qu
         term_start_on=s.term_start_on,
         term_end_on=s.term_end_on,
         end_on=s.end_on,
-        auto_renew=s.auto_renew,
+        # What never costs anything needs no consent to go on.
+        renews=s.auto_renew or all(rating.is_free for _price, rating in rated),
         trial_pays=version.after_trial == "pays" and s.auto_renew,
         interval=Interval(version.interval),
         term=Interval(version.term),

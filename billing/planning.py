@@ -72,7 +72,7 @@ class Contract:
     term_start_on: date
     term_end_on: date
     end_on: date | None
-    auto_renew: bool
+    renews: bool
     trial_pays: bool
     interval: Interval
     term: Interval
@@ -150,7 +150,7 @@ class _Terms:
         while self.end <= day:
             if contract.end_on and contract.end_on <= self.end:
                 break
-            if not contract.auto_renew:
+            if not contract.renews:
                 return self.end
             self.done += 1
             self.start, self.end = self.end, self._term_end(self.done + 1)
@@ -161,7 +161,7 @@ class _Terms:
         contract = self.contract
         if contract.trial_end_on and not contract.trial_pays:
             return contract.trial_end_on
-        ends = [day for day in (contract.end_on, None if contract.auto_renew else self.end) if day]
+        ends = [day for day in (contract.end_on, None if contract.renews else self.end) if day]
         return min(ends, default=None)
 
     def _term_end(self, number: int) -> date:

@@ -37,6 +37,7 @@ def copy_in(model: type[models.Model], columns: Sequence[str], rows: Iterable[Se
     connection.ensure_connection()
     names = ", ".join(f'"{name}"' for name in columns)
     with (
+        connection.wrap_database_errors,
         connection.connection.cursor() as cursor,
         cursor.copy(f'COPY "{model._meta.db_table}" ({names}) FROM STDIN') as copy,
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar, Final, Protocol, Self
@@ -41,6 +42,9 @@ SHAPES: Final[dict[str, type[Shape]]] = {
     shape.model: shape
     for shape in (Flat, PerUnit, Package, Graduated, Volume, Stairstep, Percentage, GraduatedPercentage)
 }
+_COSTS: Final = frozenset(
+    {"amount", "unit_amount", "package_amount", "rate", "fixed_amount", "flat_amount", "min_amount"}
+)
 _COMMON: Final = frozenset({"model", "included", "minimum", "maximum", "unit_cost"})
 
 
@@ -59,6 +63,11 @@ class Price:
         """The name of the shape, such as `per_unit`."""
         return self.shape.model
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is ever owed, whatever the quantity."""
+        return not self.minimum and not any(_amounts(self.shape.to_json()))
+
     def to_json(self) -> dict[str, object]:
         """Return what parse_price reads back as an equal price, with canonical decimals."""
         written = {"model": self.model, **self.shape.to_json()}
@@ -68,6 +77,16 @@ class Price:
             if (value := getattr(self, key)) is not None:
                 written[key] = plain(value)
         return written
+
+
+def _amounts(written: dict[str, object]) -> Iterator[Decimal]:
+    """Yield every amount and rate of a shape as written, those of tiers too."""
+    for key, value in written.items():
+        if isinstance(value, list):
+            for tier in value:
+                yield from _amounts(tier)
+        elif key in _COSTS and value is not None:
+            yield Decimal(str(value))
 
 
 def parse_price(data: object, path: str = "price") -> Price:
