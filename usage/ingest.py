@@ -246,15 +246,15 @@ class _Batch:
         """Answer for what was not inserted; `taken` says which place of the batch each new key went to."""
         told = {"tenant": self.tenant_id, "rows": decoding.encoder.encode(rows).decode()}
         stored = dict(self.cursor.execute(_COMPARE, told).fetchall())
-        stale = []
+        stale: list[tuple[int, Event]] = []
         for made in rows:
             if made.i in stored and made.i > taken.get(made.k, -1):
                 same = stored[made.i]
                 self.answers[made.i] = Answer(made.k, DUPLICATE) if same else voiding.conflict().answer(made.k)
             elif made.i in reasons:
                 self.answers[made.i] = reasons[made.i].answer(made.k)
-            else:
-                stale.append((made.i, self.batch[made.i]))
+            elif isinstance(event := self.batch[made.i], Event):
+                stale.append((made.i, event))
         if stale:
             # Their meter was changed since it was read.
             self._read_meters()

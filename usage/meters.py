@@ -58,7 +58,7 @@ def _read(seller_id: int | None) -> dict[str, Known | None]:
         at.execute(_QUERY, [seller_id, seller_id])
         rows = at.fetchall()
     found: dict[str, Known | None] = {}
-    for row in rows:
-        meter = Known(*row[:6], dimensions=tuple(row[6]))
+    for number, code, version, active, aggregation, value_property, dimensions in rows:
+        meter = Known(number, code, version, active, aggregation, value_property, tuple(dimensions))
         found[meter.code] = None if meter.code in found else meter
     return found

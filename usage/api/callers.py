@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from rest_framework.request import Request
 
 from tenants import access, keys
 from tenants.errors import DomainError, NotAllowed, NotFound
@@ -38,7 +39,7 @@ class Caller:
     """A key, the customer it speaks for and the seller whose meters it means."""
 
     key: ApiKey
-    tenant: Tenant | None
+    tenant: Tenant
     seller: Seller | None
 
 
@@ -55,6 +56,13 @@ def caller(request: HttpRequest, scope: str, *, tenant: str = "", seller: str = 
             _remembered.clear()
         _remembered[name] = (time.monotonic() + SECONDS, found)
     return found
+
+
+def key_of(request: Request) -> ApiKey:
+    """Return the key that the framework found on a request."""
+    if not isinstance(request.auth, ApiKey):
+        raise keys.BadKey(_("Send an API key: Authorization: Bearer …"))
+    return request.auth
 
 
 def forget() -> None:
@@ -81,7 +89,8 @@ def _seller(key: ApiKey, code: str) -> Seller | None:
 
 def spend(key: ApiKey) -> None:
     """Count one call of the key; raise TooFast above API_RATE calls (of each process) in the running minute."""
-    rate = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]["key"]
+    rates: Any = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
+    rate = rates["key"]
     if not rate:
         return
     most, _slash, each = rate.partition("/")

@@ -17,6 +17,7 @@ from tenants import access
 from tenants.errors import Invalid, NotFound
 from tenants.models import Tenant
 from usage import measuring
+from usage.api.callers import key_of
 from usage.models import Meter
 from usage.periods import local_midnight
 
@@ -72,7 +73,7 @@ class Usage(APIView):
         told = asked.validated_data
         if not timedelta(0) < told["until"] - told["from"] <= LONGEST:
             raise Invalid(_("Ask for 1 to %(days)d days.") % {"days": LONGEST.days}, field="until")
-        tenant = access.tenant_of_key(request.auth, told["tenant"])
+        tenant = access.tenant_of_key(key_of(request), told["tenant"])
         with access.as_tenant(tenant):
             return Response(usage_of(tenant, _meter(request, told["meter"]), told["from"], told["until"]))
 
@@ -92,8 +93,8 @@ def usage_of(tenant: Tenant, meter: Meter, first: date, until: date) -> dict[str
 
 def _meter(request: Request, code: str) -> Meter:
     found = Meter.objects.filter(code=code)
-    if request.auth.seller_id:
-        found = found.filter(seller=request.auth.seller_id)
+    if seller := key_of(request).seller_id:
+        found = found.filter(seller=seller)
     meters = list(found[:2])
     if not meters:
         raise NotFound(

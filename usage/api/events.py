@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tenants import access
+from usage.api.callers import key_of
 from usage.api.receiving import receive
 from usage.models import UsageEvent
 
@@ -120,7 +121,7 @@ class Events(ListAPIView):
 
     def get_queryset(self) -> QuerySet[UsageEvent]:
         """Return the events of the key's customer, or of the one that an operator's key names."""
-        tenant = access.tenant_of_key(self.request.auth, self.request.query_params.get("tenant", ""))
+        tenant = access.tenant_of_key(key_of(self.request), self.request.query_params.get("tenant", ""))
         return UsageEvent.objects.filter(tenant=tenant).select_related("meter", "voids")
 
     @extend_schema(
@@ -129,6 +130,6 @@ class Events(ListAPIView):
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Answer one page, read as the customer."""
-        tenant = access.tenant_of_key(request.auth, request.query_params.get("tenant", ""))
+        tenant = access.tenant_of_key(key_of(request), request.query_params.get("tenant", ""))
         with access.as_tenant(tenant):
             return super().get(request, *args, **kwargs)
