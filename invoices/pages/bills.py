@@ -213,12 +213,17 @@ def against_the_one_before(found: Sequence[BillRow], language: str) -> list[Bill
     older: BillRow | None = None
     for row in reversed(found):
         if row.periodic and older and older.amount.currency == row.amount.currency:
-            change = wording.change(row.amount - older.amount)
-            month = wording.month(older.day, language)
-            row = replace(row, against=_("%(change)s against %(month)s") % {"change": change, "month": month})
+            row = replace(row, against=compared(row.amount - older.amount, wording.month(older.day, language)))
         older = row if row.periodic else older
         said.append(row)
     return said[::-1]
+
+
+def compared(change: Money, month: str) -> str:
+    """Return how a bill differs from that of the month before."""
+    if not change:
+        return _("the same as %(month)s") % {"month": month}
+    return _("%(change)s against %(month)s") % {"change": wording.change(change), "month": month}
 
 
 def total(found: Iterable[BillRow], currency: str) -> Money:

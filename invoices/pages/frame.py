@@ -52,6 +52,7 @@ class Frame:
     person: str
     companies: tuple[Link, ...]
     places: tuple[Link, ...]
+    bar: tuple[Link, ...]
     tabs: tuple[Link, ...]
     banner: banner.Banner
     promises: tuple[Promise, ...]
@@ -73,12 +74,13 @@ def frame(visit: Visit, place: str, tab: str) -> Frame:
         person=visit.user.get_short_name(),
         companies=companies(visit),
         places=places(visit, place),
+        bar=bar(places(visit, place)),
         tabs=tabs(visit, place, tab),
         banner=banner.banner(visit, full=place == "overview"),
         promises=promises(visit),
         tax=_("Amounts in %(currency)s; %(tax)s; times are %(zone)s time")
         % {
-            "currency": visit.tenant.currency,
+            "currency": _("renminbi") if visit.tenant.currency == "CNY" else visit.tenant.currency,
             "tax": _("tax included") if seller is None or seller.tax_inclusive else _("tax is added"),
             "zone": zone_name(visit),
         },
@@ -118,6 +120,12 @@ def places(visit: Visit, place: str) -> tuple[Link, ...]:
         ("settings", _("Settings"), "", ""),
     )
     return tuple(Link(name, visit.to(code), code == place, icon, short) for code, name, icon, short in seven)
+
+
+def bar(seven: tuple[Link, ...]) -> tuple[Link, ...]:
+    """Return the places on the phone's bar, in the order in which a thumb wants them."""
+    order = ("overview", "bill", "usage", "plan")
+    return tuple(sorted((place for place in seven if place.icon), key=lambda place: order.index(place.icon)))
 
 
 TABS: dict[str, Callable[[], tuple[tuple[str, str], ...]]] = {
