@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import environ
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from config import database, local
@@ -226,4 +227,31 @@ LOGGING = {
     },
 }
 
-UNFOLD = {"SITE_TITLE": _("Mingzhang"), "SITE_HEADER": _("Mingzhang")}
+UNFOLD = {
+    "SITE_TITLE": _("Mingzhang"),
+    "SITE_HEADER": _("Mingzhang"),
+    "SITE_SYMBOL": "receipt_long",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "DASHBOARD_CALLBACK": "invoices.admin.dashboard.show",
+    "STYLES": [lambda request: static("operators.css")],
+    "SCRIPTS": [lambda request: static("operators.js")],
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "#eef4fb",
+            "100": "#d9e6f5",
+            "200": "#b3cdea",
+            "300": "#82abd9",
+            "400": "#4d83c2",
+            "500": "#2f67a9",
+            "600": "#1f4e8c",
+            "700": "#193f72",
+            "800": "#16345d",
+            "900": "#122a4a",
+            "950": "#0b1a2f",
+        }
+    },
+    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "invoices.admin.sidebar.navigation"},
+}

@@ -1,0 +1,223 @@
+"""What comes in: payments and what they settle. A transfer that was seen on the statement is recorded here."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from import_export import resources
+from import_export.admin import ExportMixin
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    ChoicesDropdownFilter,
+    RangeDateTimeFilter,
+    RangeNumericFilter,
+    RelatedDropdownFilter,
+)
+from unfold.contrib.import_export.forms import ExportForm
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSingleDateWidget, UnfoldAdminTextInputWidget
+
+from billing import formatting
+from billing.admin.columns import amount, moment
+from billing.forms import figure
+from billing.money import Money, UnknownCurrency
+from invoices import payments
+from invoices.models import Allocation, Invoice, Payment
+from tenants.admin.acts import Question, act, address, ask, done, sent
+from tenants.admin.listing import Reading, Rows, state
+from tenants.models import Seller, Tenant
+
+
+class AllocationRows(Rows):
+    model = Allocation
+    fields = ["invoice", "part", "when"]
+    part = amount("amount_minor", _("amount"), currency="payment.currency")
+    when = moment("at", _("at"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Allocation]:
+        return super().get_queryset(request).select_related("invoice", "payment")
+
+
+class PaymentResource(resources.ModelResource):
+    """A payment as a row of a file."""
+
+    class Meta:
+        model = Payment
+        fields = ["received_at", "tenant__code", "tenant__name", "seller__code", "currency", "amount_minor", "method"]
+        fields += ["provider", "reference", "payer_name", "recorded_at"]
+
+    def dehydrate_amount_minor(self, payment: Payment) -> str:
+        return str(Money(payment.amount_minor, payment.currency))
+
+    def get_export_headers(self, *args: Any, **kwargs: Any) -> list[str]:
+        return [name.removesuffix("_minor") for name in super().get_export_headers(*args, **kwargs)]
+
+
+@admin.register(Payment)
+class PaymentAdmin(ExportMixin, Reading):
+    """Payments. A transfer is recorded from the customer's page."""
+
+    resource_classes = [PaymentResource]
+    export_form_class = ExportForm
+    list_display = ["received", "tenant", "total", "method", "reference", "payer_name", "status_pill", "recorded_by"]
+    list_select_related = ["tenant", "recorded_by"]
+    search_fields = ["reference", "payer_name", "tenant__code", "tenant__name"]
+    list_filter = [
+        ("tenant", AutocompleteSelectFilter),
+        ("seller", RelatedDropdownFilter),
+        ("method", ChoicesDropdownFilter),
+        ("received_at", RangeDateTimeFilter),
+        ("amount_minor", RangeNumericFilter),
+    ]
+    date_hierarchy = "received_at"
+    ordering = ["-received_at", "-id"]
+    inlines = [AllocationRows]
+    fields = ["tenant", "seller", "total", "method", "provider", "reference", "status_pill", "payer_name"]
+    fields += ["received", "recorded", "recorded_by"]
+    actions_list = ["record_transfer"]
+
+    status_pill = state("status", {"succeeded": "good"}, _("state"))
+    total = amount("amount_minor", _("amount"))
+    received = moment("received_at", _("received"))
+    recorded = moment("recorded_at", _("recorded"))
+
+    @act(_("Record a transfer"), needs="invoices.add_payment", icon="account_balance")
+    def record_transfer(self, request: HttpRequest) -> HttpResponse:
+        return choose_payer(self, request)
+
+
+@admin.register(Allocation)
+class AllocationAdmin(Reading):
+    """Which payment settled which bill."""
+
+    list_display = ["when", "payment", "invoice", "tenant", "part"]
+    list_select_related = ["payment", "invoice", "tenant"]
+    search_fields = ["payment__reference", "invoice__number", "tenant__code", "tenant__name"]
+    list_filter = [("tenant", AutocompleteSelectFilter), ("at", RangeDateTimeFilter)]
+    ordering = ["-id"]
+    fields = ["payment", "invoice", "tenant", "part", "when"]
+
+    part = amount("amount_minor", _("amount"), currency="payment.currency")
+    when = moment("at", _("at"))
+
+
+class PayerForm(forms.Form):
+    """Who paid."""
+
+    tenant = forms.CharField(
+        label=_("customer"),
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Code or name of the customer, or the number of a bill."),
+    )
+
+    def clean_tenant(self) -> Tenant:
+        text = self.cleaned_data["tenant"].strip()
+        bill = Invoice.objects.filter(number=text).select_related("tenant").first()
+        found = [bill.tenant] if bill else list(Tenant.objects.filter(code=text)[:1])
+        found = found or list(Tenant.objects.filter(name__icontains=text)[:2])
+        if len(found) != 1:
+            raise forms.ValidationError(
+                _("Several customers are called so; write the code.") if found else _("There is no such customer.")
+            )
+        return found[0]
+
+
+def choose_payer(model_admin: Any, request: HttpRequest) -> HttpResponse:
+    """Ask whose transfer it is, then go on to the customer's own page for it."""
+    question = Question(title=gettext("Record a transfer"), button=gettext("Go on"))
+    form = PayerForm(**sent(request))
+    return ask(model_admin, request, question, form, lambda data: forward(data["tenant"]))
+
+
+def forward(tenant: Tenant) -> HttpResponse:
+    """Go to the page on which this customer's transfer is recorded."""
+    return HttpResponseRedirect(reverse("admin:tenants_tenant_record_transfer", kwargs={"object_id": tenant.pk}))
+
+
+class TransferForm(forms.Form):
+    """A transfer as the bank's statement has it, and which bills it settles."""
+
+    seller = forms.ModelChoiceField(Seller.objects.all(), label=_("paid to"), widget=UnfoldAdminSelectWidget)
+    amount = figure(_("amount"))
+    reference = forms.CharField(
+        label=_("bank's reference"),
+        max_length=80,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("As on the statement. The same reference is never booked twice."),
+    )
+    received_on = forms.DateField(label=_("received"), widget=UnfoldAdminSingleDateWidget)
+    payer_name = forms.CharField(label=_("payer"), required=False, max_length=200, widget=UnfoldAdminTextInputWidget)
+
+    def __init__(self, tenant: Tenant, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.tenant = tenant
+        self.fields["amount"].required = True
+        self.initial |= {"received_on": timezone.localdate(), "payer_name": tenant.name}
+        sellers = Seller.objects.filter(invoices__tenant=tenant).distinct()
+        self.initial["seller"] = sellers.first() or Seller.objects.first()
+        for bill in Invoice.objects.open().filter(tenant=tenant).order_by("due_on", "id"):
+            told = gettext("%(due)s is still due. Empty everywhere: the oldest bills are settled first.")
+            self.fields[f"allocate.{bill.pk}"] = figure(
+                gettext("of it for bill %(number)s") % {"number": bill.number},
+                told % {"due": formatting.money(bill.due_minor, bill.currency)},
+            )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        for name in [name for name in self.fields if name == "amount" or name.startswith("allocate.")]:
+            if not data.get(name):
+                continue
+            try:
+                data[name] = Money.of(data[name].replace(",", "").replace("¥", "").strip(), self.tenant.currency)
+            except (ValueError, UnknownCurrency):
+                self.add_error(name, _("This is no amount: write digits, such as 36.00."))
+        return data
+
+    def allocate(self) -> dict[int, int] | None:
+        """Return minor units by bill, or nothing for the oldest first."""
+        data = self.cleaned_data
+        named = [name for name in self.fields if name.startswith("allocate.") and data.get(name)]
+        return {int(name.partition(".")[2]): data[name].minor for name in named} or None
+
+    def received_at(self) -> datetime:
+        """Return the instant that stands for the day: its noon at the customer."""
+        return datetime.combine(self.cleaned_data["received_on"], time(12), tzinfo=ZoneInfo(self.tenant.timezone))
+
+
+def record_transfer(model_admin: Any, request: HttpRequest, tenant: Tenant) -> HttpResponse:
+    """Ask for the transfer and book it."""
+    form = TransferForm(tenant, **sent(request))
+
+    def book(data: dict[str, Any]) -> HttpResponse:
+        payment = payments.receive_transfer(
+            tenant,
+            seller=data["seller"],
+            amount=data["amount"],
+            reference=data["reference"],
+            received_at=min(form.received_at(), timezone.now()),
+            payer_name=data["payer_name"],
+            allocate=form.allocate(),
+            at=timezone.now(),
+            by=request.user,
+        )
+        total = formatting.money(payment.amount_minor, payment.currency)
+        return done(
+            request, gettext("%(amount)s from “%(tenant)s” is booked.") % {"amount": total, "tenant": tenant}, payment
+        )
+
+    question = Question(
+        title=gettext("Record a transfer from “%(tenant)s”") % {"tenant": tenant},
+        lead=gettext("What is over after the bills stays on the customer's account."),
+        button=gettext("Book it"),
+        back=address(tenant),
+    )
+    return ask(model_admin, request, question, form, book)

@@ -1,0 +1,114 @@
+"""What was done and what was told: the audit log, notices with their deliveries, answers kept for repeats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+
+from tenants import audit, delivery
+from tenants.admin.acts import Nothing, Question, act, ask, done, sent
+from tenants.admin.listing import Reading, Rows, facts, state
+from tenants.models import AuditEntry, Delivery, IdempotencyKey, Notice
+
+NOTICE_TONES = {"pending": "busy", "delivered": "good", "failed": "bad"}
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(Reading):
+    """Every act, never changed."""
+
+    list_display = ["at", "verb", "target", "tenant", "by_name"]
+    list_select_related = ["tenant"]
+    search_fields = ["verb", "target", "by_name", "tenant__name", "tenant__code"]
+    list_filter = [("at", RangeDateTimeFilter)]
+    date_hierarchy = "at"
+    fields = ["at", "verb", "target", "tenant", "by", "by_name", "what"]
+
+    what = facts("detail", _("detail"))
+
+
+class DeliveryRows(Rows):
+    model = Delivery
+    fields = ["number", "channel", "at", "ok", "answer"]
+
+
+@admin.register(Notice)
+class NoticeAdmin(Reading):
+    """The outbox: what customers were told, or will be."""
+
+    list_display = ["created_at", "kind", "tenant", "status_pill", "tries", "next_try_at", "delivered_at"]
+    list_select_related = ["tenant"]
+    search_fields = ["key", "kind", "tenant__name", "tenant__code"]
+    list_filter = [
+        ("status", ChoicesDropdownFilter),
+        ("language", ChoicesDropdownFilter),
+        ("created_at", RangeDateTimeFilter),
+    ]
+    date_hierarchy = "created_at"
+    inlines = [DeliveryRows]
+    fields = [
+        "tenant",
+        "seller",
+        "kind",
+        "key",
+        "status_pill",
+        "language",
+        "to",
+        "content",
+        "files",
+        "created_at",
+        "tries",
+        "next_try_at",
+        "delivered_at",
+    ]
+    actions_detail = ["resend"]
+
+    status_pill = state("status", NOTICE_TONES, _("state"))
+    content = facts("payload", _("content"))
+    to = facts("recipients", _("recipients"))
+    files = facts("attachments", _("attachments"))
+
+    @act(_("Send again"), needs="tenants.change_notice", icon="send", when=lambda notice: notice.status == "failed")
+    def resend(self, request: HttpRequest, notice: Notice) -> HttpResponse:
+        def send(_data: dict[str, Any]) -> HttpResponse:
+            now = timezone.now()
+            delivery.retry([notice], at=now)
+            audit.record("notice.resent", tenant=notice.tenant, target=f"notice:{notice.pk}", at=now, by=request.user)
+            return done(request, gettext("The notice is in the outbox and goes out within a minute."), notice)
+
+        question = Question(
+            title=gettext("Send the notice again"),
+            lead=gettext("The same text goes to the same people once more."),
+            button=gettext("Send again"),
+        )
+        return ask(self, request, question, Nothing(**sent(request)), send)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(Reading):
+    """Each try to deliver a notice."""
+
+    list_display = ["at", "notice", "tenant", "number", "channel", "ok"]
+    list_select_related = ["notice", "tenant"]
+    search_fields = ["notice__key", "tenant__name", "answer"]
+    list_filter = ["ok", ("at", RangeDateTimeFilter)]
+    date_hierarchy = "at"
+    fields = ["notice", "tenant", "number", "channel", "at", "ok", "answer"]
+
+
+@admin.register(IdempotencyKey)
+class IdempotencyKeyAdmin(Reading):
+    """Answers to the API's unsafe requests, kept for their repeats."""
+
+    list_display = ["created_at", "owner", "key", "method", "path", "status"]
+    search_fields = ["owner", "key", "path"]
+    list_filter = [("created_at", RangeDateTimeFilter)]
+    fields = ["owner", "key", "method", "path", "body_sha256", "status", "given", "created_at"]
+
+    given = facts("answer", _("answer"))

@@ -1,0 +1,153 @@
+"""A small shop with a row in every table that operators see: billed, paid, credited, parked, told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import Group
+
+from billing import catalogue
+from billing.models import Plan, PlanVersion, PriceList, PriceListEntry
+from billing.money import Money
+from invoices import crediting, parking, payments, pdf, rendering
+from invoices.models import BillingRun, CustomerImport, Invoice
+from tenants import keys, people
+from tenants.companies import NewContact
+from tenants.models import CustomerGroup, Delivery, IdempotencyKey, Member, Notice, Seller, Tenant, User
+from tests import shop
+from tests.shopping import METERS
+from usage.models import UsageImport
+
+NOW = shop.at("2026-03-02 09:00")
+PRICES = [
+    {"code": "base", "name": "基础版", "name_en": "Base", "kind": "base", "model": "flat", "amount": "199.00"},
+    {"code": "seat", "name": "席位", "kind": "seat", "model": "per_unit", "unit_amount": "20.00", "unit": "席"},
+    {"code": "analytics", "name": "数据分析", "kind": "module", "optional": True, "model": "flat", "amount": "3000.00"},
+    {
+        "code": "messages",
+        "name": "消息",
+        "kind": "usage",
+        "meter": "messages",
+        "model": "per_unit",
+        "included": "1000",
+        "unit_amount": "0.05",
+    },
+    {
+        "code": "storage",
+        "name": "存储",
+        "kind": "usage",
+        "meter": "storage",
+        "model": "graduated",
+        "tiers": [{"up_to": "100", "unit_amount": "1"}, {"up_to": None, "unit_amount": "0.5"}],
+    },
+]
+
+
+@dataclass
+class World:
+    """What the tests of the operators' pages look at."""
+
+    seller: Seller
+    tenant: Tenant
+    version: PlanVersion
+    draft: PlanVersion
+    bill: Invoice
+    member: Member
+    price_list: PriceList
+
+
+@pytest.fixture
+def operator(db) -> User:
+    return User.objects.create_superuser("olivia@qingyu.example", "secret-secret", name="Olivia")
+
+
+@pytest.fixture
+def desk(client, operator):
+    """A client on which an operator is logged in."""
+    client.force_login(operator, "allauth.account.auth_backends.AuthenticationBackend")
+    return client
+
+
+def staff(role: str) -> User:
+    """Return an operator with one of the four roles."""
+    person = User.objects.create_user(f"{role.split()[0].lower()}@qingyu.example", "secret-secret", is_staff=True)
+    person.groups.add(Group.objects.get(name=role))
+    return person
+
+
+@pytest.fixture
+def world(operator) -> World:
+    qingyu = shop.seller()
+    shop.defining.define_meters(qingyu, METERS, at=shop.OPENED)
+    group = CustomerGroup.objects.create(code="partners", name="代理商")
+    acme = shop.tenant(group="partners", tags=["重点"], contacts=[NewContact(name="林", email="finance@acme.example")])
+    version = shop.plan(qingyu, PRICES, family="scrm", name="标准版")
+    invitation = people.invite(acme, email="alice@acme.example", role="owner", at=NOW, by=operator, name="Alice")
+    price_list = published_list(qingyu, group, version.plan, operator)
+    subscription = shop.subscribe(
+        acme,
+        version,
+        "2026-01-31",
+        quantities={"seat": Decimal(3)},
+        negotiated={"base": {"model": "flat", "amount": "99.00"}},
+    )
+    shop.use(acme, "1200", "2026-02-10 09:00")
+    shop.use(acme, "120", "2026-02-11 09:00", meter="storage")
+    shop.bill("2026-03-01 03:00")
+    bill = shop.bills(acme)[0]
+    settle(acme, qingyu, bill, operator)
+    trail(acme, subscription, operator)
+    draft = catalogue.draft(version.plan, at=NOW, by=operator)
+    return World(qingyu, acme, version, draft, bill, invitation.member, price_list)
+
+
+def published_list(seller: Seller, group: CustomerGroup, plan: Plan, operator: User) -> PriceList:
+    """Return a group's published price list with one price."""
+    made = PriceList.objects.create(seller=seller, code="partners", name="代理价", group=group)
+    PriceListEntry.objects.create(price_list=made, plan=plan, price_code="base", model="flat", params={"amount": "149"})
+    return catalogue.publish_list(made, at=shop.OPENED, by=operator)
+
+
+def settle(tenant: Tenant, seller: Seller, bill: Invoice, operator: User) -> None:
+    """Pay and credit a part of the bill, and make its file."""
+    payments.receive_transfer(
+        tenant,
+        seller=seller,
+        amount=Money.of("10.00", "CNY"),
+        reference="ICBC-1",
+        received_at=NOW,
+        at=NOW,
+        by=operator,
+        payer_name="Alice",
+    )
+    line = bill.lines.first()
+    crediting.credit(bill, reason="补偿", amounts={line.pk: 100}, at=NOW, by=operator)
+    for paper in rendering.waiting(1):
+        rendering.render(paper, pdf.render, at=NOW)
+
+
+def trail(tenant: Tenant, subscription, operator: User) -> None:
+    """Leave rows in the queues and logs."""
+    parking.park(
+        tenant.pk,
+        stage="close",
+        refusal=ValueError("unreadable price"),
+        at=NOW,
+        run=BillingRun.objects.first(),
+        subscription_id=subscription.pk,
+    )
+    keys.issue(tenant, name="CRM", scopes=["events"], at=NOW, by=operator)
+    Notice.objects.update(status="failed")
+    Delivery.objects.create(
+        tenant=tenant, notice=Notice.objects.first(), number=1, at=NOW, ok=False, answer="550 no such box"
+    )
+    UsageImport.objects.create(file_name="use.csv", sha256="0" * 64, started_at=NOW, rows=5, accepted=4, refused=1)
+    errors = [{"line": 2, "column": "Tax", "message": "wrong"}]
+    CustomerImport.objects.create(
+        file_name="c.csv", sha256="0" * 64, mapping="", status="refused", errors=errors, at=NOW, by=operator
+    )
+    IdempotencyKey.objects.create(
+        owner="k", key="1", method="POST", path="/x", body_sha256="0" * 64, status=200, answer={}, created_at=NOW
+    )

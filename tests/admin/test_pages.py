@@ -1,0 +1,71 @@
+"""Every table and every record opens, in both languages, with a bounded number of queries and nothing from outside."""
+
+import re
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+OURS = {"tenants", "usage", "billing", "invoices"}
+ALL = sorted(admin.site._registry, key=lambda model: model._meta.label)
+NOUNS = [model for model in ALL if model._meta.app_label in OURS]
+LIST_QUERIES, PAGE_QUERIES = 25, 60
+OUTSIDE = re.compile(r"""(?:src|href|action)=["'](?:https?:)?//[^"']+""")
+
+
+def address(model, act: str, *args) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{act}", args=args)
+
+
+def opened(desk, url: str, language: str, most: int) -> str:
+    """Open a page and return its text; fail on an error, too many queries, or anything from outside."""
+    with CaptureQueriesContext(connection) as queries:
+        answer = desk.get(url, headers={"accept-language": language})
+    text = answer.content.decode()
+    assert answer.status_code == 200, url
+    assert len(queries) <= most, f"{url}: {len(queries)} queries"
+    assert OUTSIDE.findall(text) == [], url
+    return text
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_it_opens_every_table(world, desk, language):
+    for model in ALL:
+        opened(desk, address(model, "changelist"), language, LIST_QUERIES)
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_it_opens_every_record(world, desk, language):
+    empty = []
+    for model in ALL:
+        row = model._default_manager.first()
+        if row is None:
+            empty.append(model._meta.label)
+            continue
+        opened(desk, address(model, "change", row.pk), language, PAGE_QUERIES)
+    assert not [label for label in empty if label.split(".")[0] in OURS - {"usage"}]
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_it_opens_the_first_page(world, desk, language):
+    text = opened(desk, reverse("admin:index"), language, 60)
+    assert "unreadable price" in text
+
+
+def test_it_searches_every_table(world, desk):
+    for model in NOUNS:
+        if admin.site._registry[model].search_fields:
+            opened(desk, address(model, "changelist") + "?q=acme", "zh-hans", LIST_QUERIES)
+
+
+def test_it_filters_every_table_by_its_first_filter(world, desk):
+    for path in ("invoices/invoice/?overdue=yes", "invoices/parked/?waiting=yes", "billing/charge/?taken=no"):
+        opened(desk, f"/admin/{path}", "zh-hans", LIST_QUERIES)
+
+
+def test_it_lists_every_noun_of_the_four_rooms():
+    nouns = {model for app in OURS for model in apps.get_app_config(app).get_models()}
+    assert nouns - set(NOUNS) == set()
