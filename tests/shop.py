@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from billing import defining, subscriptions
 from billing.models import PlanVersion, Subscription
+from billing.money import Money
 from billing.subscriptions import Order
-from invoices import run
-from invoices.models import BillingRun, Invoice
+from invoices import payments, run
+from invoices.models import BillingRun, Invoice, Payment
 from tenants import agreements, companies
 from tenants.companies import NewTenant
 from tenants.models import Seller, Tenant
@@ -109,3 +110,17 @@ def lines(invoice: Invoice) -> list[tuple[str, str, str, str, int]]:
         (x.code, str(x.service_start_on), str(x.service_end_on), f"{x.quantity.normalize():f}", x.amount_minor)
         for x in invoice.lines.order_by("position")
     ]
+
+
+def pay(invoice: Invoice, amount: str, when: str, *, reference: str = "") -> Payment:
+    """Record a transfer that came in at a local time."""
+    moment = at(when)
+    return payments.receive_transfer(
+        invoice.tenant,
+        seller=invoice.seller,
+        amount=Money.of(amount, invoice.currency),
+        reference=reference or f"transfer-{invoice.number}-{when}",
+        received_at=moment,
+        at=moment,
+        by=None,
+    )
