@@ -280,6 +280,7 @@ class PriceListEntry(models.Model):
         verbose_name, verbose_name_plural = _("price of the list"), _("prices of the list")
         constraints = [
             models.UniqueConstraint(name="list_entry_once", fields=["price_list", "plan", "price_code"]),
+            models.CheckConstraint(name="list_entry_model_known", condition=Q(model__in=Price.Model.values)),
         ]
 
     def __str__(self) -> str:

@@ -218,7 +218,10 @@ class NegotiatedPrice(models.Model):
 
     class Meta:
         verbose_name, verbose_name_plural = _("negotiated price"), _("negotiated prices")
-        constraints = [models.UniqueConstraint(name="negotiated_price_once", fields=["subscription", "price"])]
+        constraints = [
+            models.UniqueConstraint(name="negotiated_price_once", fields=["subscription", "price"]),
+            models.CheckConstraint(name="negotiated_price_model_known", condition=Q(model__in=Price.Model.values)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.subscription_id} {self.price_id}"

@@ -124,6 +124,7 @@ class Invoice(models.Model):
         verbose_name, verbose_name_plural = _("bill"), _("bills")
         constraints = [
             models.UniqueConstraint(name="invoice_number_once_in_series", fields=["series", "sequence"]),
+            models.CheckConstraint(name="invoice_language_known", condition=Q(language__in=["zh-hans", "en"])),
             # Two runs at once draft the same payer and day once.
             models.UniqueConstraint(
                 name="invoice_one_draft_per_group",
@@ -242,6 +243,7 @@ class CreditNote(models.Model):
         verbose_name, verbose_name_plural = _("credit note"), _("credit notes")
         constraints = [
             models.UniqueConstraint(name="credit_note_number_once_in_series", fields=["series", "sequence"]),
+            models.CheckConstraint(name="credit_note_language_known", condition=Q(language__in=["zh-hans", "en"])),
             models.CheckConstraint(name="credit_note_total_positive", condition=Q(total_minor__gt=0)),
             models.CheckConstraint(
                 name="credit_note_returns_at_most_total",
@@ -293,6 +295,7 @@ class Document(models.Model):
         verbose_name, verbose_name_plural = _("document"), _("documents")
         constraints = [
             models.UniqueConstraint(name="document_once", fields=["kind", "source_id", "language"]),
+            models.CheckConstraint(name="document_language_known", condition=Q(language__in=["zh-hans", "en"])),
             models.CheckConstraint(name="document_kind_known", condition=Q(kind__in=["invoice", "credit_note"])),
         ]
 
