@@ -15,10 +15,11 @@ from billing.subscriptions import Order
 from invoices import payments, run
 from invoices.models import BillingRun, Invoice, Payment
 from tenants import agreements, companies
-from tenants.companies import NewTenant
 from tenants.models import Seller, Tenant
+from tenants.profiles import NewContact, NewTenant
 from usage import ingest
 
+__all__ = ["NewContact"]
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 OPENED = datetime(2025, 1, 1, tzinfo=SHANGHAI)
 MESSAGES = {
