@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from billing.charging import Worth
 from billing.models import Charge, Subscription
 from tenants.bulk import copy_in
 
+WIDE = Context(prec=60)
 # A stored period is named by subscription, rhythm and first local day.
 PeriodKey = tuple[int, str, date]
 COLUMNS = [
@@ -101,5 +102,6 @@ def _row(line: Line, period: int, at: datetime) -> tuple[Any, ...]:
 
 
 def _fitting(value: Decimal, digits: int) -> Decimal:
-    """Return a value with at most `digits` decimals, as the column holds it; the amount was rounded before."""
-    return value if -value.as_tuple().exponent <= digits else round(value, digits)
+    """Return a value with at most `digits` decimals, as its column holds it. No money: the amount is settled by now."""
+    fits = value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, WIDE)
+    return value if fits == value else fits

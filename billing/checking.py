@@ -58,7 +58,7 @@ def faults() -> Iterator[Fault]:
         yield Fault(f"trigger {name}", "is missing or switched off")
 
 
-def _rows(sql: str, params: list[object] | None = None) -> list[tuple[object, ...]]:
+def _rows(sql: str, params: list[list[str]] | None = None) -> list[tuple[object, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchall()

@@ -50,12 +50,10 @@ def last_periods(subscriptions: Iterable[Subscription]) -> dict[int, dict[Interv
 
 def stretch(period: BillingPeriod) -> Stretch:
     """Return a stored period as planning knows it."""
-    days = (
-        local_day(instant, period.zone) for instant in (period.start, period.end, period.whole_start, period.whole_end)
-    )
-    return Stretch(
-        Interval(period.interval), Span(0, *days, period.zone), period.trial, period.pk, period.closed_at is not None
-    )
+    zone = period.zone
+    whole_start, whole_end = local_day(period.whole_start, zone), local_day(period.whole_end, zone)
+    span = Span(0, period.start_on, period.end_on, whole_start, whole_end, zone)
+    return Stretch(Interval(period.interval), span, period.trial, period.pk, period.closed_at is not None)
 
 
 def clauses(

@@ -25,6 +25,7 @@ PRICED = frozenset({"unit", "flat", "package", "rate"})
 
 def invoice_document(invoice: Invoice, language: str) -> InvoiceDocument:
     """Return an issued invoice as it is printed in `language` (`zh-hans` or `en`), as it stood on the day of issue."""
+    assert invoice.seller_copy is not None
     lines = list(invoice.lines.select_related("charge").order_by("position"))
     with translation.override(language):
         return InvoiceDocument(

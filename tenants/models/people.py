@@ -36,7 +36,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = models.CharField(_("name"), max_length=80, blank=True)
     language = models.CharField(_("language"), max_length=10, choices=Language, default=Language.CHINESE)
     is_staff = models.BooleanField(_("operator"), default=False)
-    is_active = models.BooleanField(_("may log in"), default=True)
+    is_active = models.BooleanField(_("may log in"), default=True)  # type: ignore[misc]
     date_joined = models.DateTimeField(_("joined"), null=True, blank=True)
 
     objects = UserManager()
