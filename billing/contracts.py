@@ -56,17 +56,6 @@ def stretch(period: BillingPeriod) -> Stretch:
     return Stretch(Interval(period.interval), span, period.trial, period.pk, period.closed_at is not None)
 
 
-def clauses(
-    version: PlanVersion, seller: Seller, *, overrides: Mapping[str, tuple[str, dict[str, Any]]] | None = None
-) -> list[Clause]:
-    """Return the clauses of a plan version for somebody who has not bought it: what a price page or a preview shows."""
-    found = []
-    for price in _prices({version.pk})[version.pk]:
-        model, params = (overrides or {}).get(price.code, (price.model, price.params))
-        found.append(_clause(price, rating_of(model, params), version, seller, ()))
-    return found
-
-
 def rating_of(model: str, params: Mapping[str, Any]) -> Rating:
     """Return a stored price ready for rating."""
     return _parsed(json.dumps({**params, "model": model}, sort_keys=True))
@@ -151,7 +140,7 @@ def _clause(
     version: PlanVersion,
     seller: Seller,
     quantities: tuple[tuple[Any, Any, Any], ...],
-    sisters: Sequence[tuple[Price, Rating]] = (),
+    sisters: Sequence[tuple[Price, Rating]],
 ) -> Clause:
     return Clause(
         price_id=price.pk,

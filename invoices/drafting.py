@@ -19,8 +19,9 @@ from billing.models import Charge, Subscription
 from invoices.models import Invoice, InvoiceLine
 from invoices.tax import LineTax, line_tax
 from invoices.totals import Totals
+from tenants import audit
 from tenants.bulk import copy_in, reserve
-from tenants.models import Tenant
+from tenants.models import Tenant, User
 
 # (payer, seller, currency, way of payment)
 Side = tuple[int, int, str, str]
@@ -106,15 +107,18 @@ def draft(payer_ids: Iterable[int], *, at: datetime) -> list[int]:
 
 
 @transaction.atomic
-def discard(drafts: Sequence[int]) -> int:
+def discard(drafts: Sequence[int], *, at: datetime, by: User | None) -> int:
     """Void drafts: their lines go and their charges are free again. Issued invoices are passed over."""
     invoices = Invoice.objects.filter(pk__in=drafts, status=Invoice.Status.DRAFT)
-    locked = list(invoices.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+    payers = dict(invoices.select_for_update(no_key=True).order_by("pk").values_list("pk", "tenant_id"))
+    locked = list(payers)
     lines = InvoiceLine.objects.filter(invoice__in=locked)
     freed = list(lines.values_list("charge_id", flat=True))
     lines.delete()
     Charge.objects.filter(pk__in=freed).update(taken_at=None)
     Invoice.objects.filter(pk__in=locked).delete()
+    for pk, payer in payers.items():
+        audit.record("draft.discarded", tenant=payer, target=f"invoice:{pk}", at=at, by=by)
     return len(locked)
 
 

@@ -82,7 +82,7 @@ def test_it_adds_tax_on_top_of_prices_without_tax(qingyu):
 def test_it_frees_the_charges_of_a_discarded_draft(qingyu):
     who = shop.tenant()
     drafts = drafted(who, shop.plan(qingyu, [BASE]))
-    assert drafting.discard(drafts) == 1
+    assert drafting.discard(drafts, at=NOW, by=None) == 1
     assert Charge.objects.waiting().count() == 1
     assert len(drafting.draft([who.pk], at=NOW)) == 1
 
@@ -90,7 +90,7 @@ def test_it_frees_the_charges_of_a_discarded_draft(qingyu):
 def test_it_does_not_discard_an_issued_bill(qingyu):
     drafts = drafted(shop.tenant(), shop.plan(qingyu, [BASE]))
     issuing.issue(drafts, at=NOW)
-    assert drafting.discard(drafts) == 0
+    assert drafting.discard(drafts, at=NOW, by=None) == 0
 
 
 def test_the_database_bills_a_charge_once(qingyu):
