@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from billing import catalogue
 from billing.models import Family, Plan, PlanVersion, Price
-from billing.models.catalogue import Interval
+from billing.models.catalogue import Interval, Status
 from billing.money import Money
 from billing.rating import SHAPES
 from tenants.errors import Invalid
@@ -57,7 +57,61 @@ PRICE = {
     "tax_rate",
     "model",
 }
+SELLER = {
+    "code",
+    "legal_name",
+    "brand",
+    "brand_en",
+    "mark",
+    "colour",
+    "tax_number",
+    "tax_status",
+    "tax_rate",
+    "tax_inclusive",
+    "address",
+    "phone",
+    "email",
+    "bank_name",
+    "bank_account",
+    "currency",
+    "timezone",
+    "payment_days",
+    "number_prefix",
+}
 PARAMS = frozenset({"included", "minimum", "maximum", "unit_cost"}).union(*(shape.keys for shape in SHAPES.values()))
+
+
+@transaction.atomic
+def define_catalogue(data: Mapping[str, Any], *, at: datetime, by: User | None) -> Seller:
+    """Make a seller with meters and plans, what of it is not there yet; return the seller.
+
+    What exists by its code stays as it is, so the same data may come again. Unknown keys and bad values are refused
+    with the path, and nothing is made.
+    """
+    if not isinstance(data, Mapping):
+        raise Invalid(_("Here a table of keys and values is needed."), field="catalogue")
+    _only(data, {"seller", "meters", "plans"}, "catalogue")
+    seller = _seller(data.get("seller"), at)
+    meters = set(Meter.objects.filter(seller=seller).values_list("code", flat=True))
+    define_meters(seller, [m for m in data.get("meters", ()) if m.get("code") not in meters], at=at)
+    sold = PlanVersion.objects.filter(plan__seller=seller, status=Status.PUBLISHED)
+    plans = set(sold.values_list("plan__code", flat=True))
+    for number, plan in enumerate(data.get("plans", ())):
+        if plan.get("code") not in plans:
+            define_plan(seller, plan, at=at, by=by, path=f"plans[{number}]")
+    return seller
+
+
+def _seller(data: Any, at: datetime) -> Seller:
+    if not isinstance(data, Mapping):
+        raise Invalid(_("Here a table of keys and values is needed."), field="seller")
+    _only(data, SELLER, "seller")
+    code = _text(data, "code", "seller")
+    if (found := Seller.objects.filter(code=code).first()) is not None:
+        return found
+    seller: Seller = _checked(Seller(**data, created_at=at), "seller")
+    seller.save()
+    return seller
 
 
 @transaction.atomic

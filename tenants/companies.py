@@ -16,7 +16,7 @@ from tenants.errors import Conflict, DomainError, Invalid, Mistakes
 from tenants.models import Contact, CustomerGroup, Tenant, User
 from tenants.profiles import NewContact, NewTenant
 
-__all__ = ["NewContact", "NewTenant", "Opened", "amend", "open", "set_contacts"]
+__all__ = ["NewContact", "NewTenant", "Opened", "amend", "check", "open", "set_contacts"]
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,26 @@ def open(companies: Sequence[NewTenant], *, at: datetime, by: User | None) -> li
         # Two openings of one code at once: the second one sees the first.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('tenants.companies.open'))")
     known = _known(companies)
-    refused = {number: tuple(found) for number, c in enumerate(companies) if (found := _mistakes(c, known))}
-    bad_parents = {companies[number].code for number in refused}
-    for number, company in enumerate(companies):
-        if number not in refused and company.parent in bad_parents and company.parent not in known.parents:
-            refused[number] = (profiles.unknown_parent(company.parent or ""),)
+    refused = _refused(companies, known)
     fresh = _write([c for number, c in enumerate(companies) if number not in refused], known, at=at, by=by)
     return [
         Opened(c.code, mistakes=refused[n]) if n in refused else Opened(c.code, tenant=fresh[c.code])
         for n, c in enumerate(companies)
     ]
+
+
+def check(companies: Sequence[NewTenant]) -> dict[int, tuple[DomainError, ...]]:
+    """Return the mistakes for which `open` would refuse companies, by their place among those asked; write nothing."""
+    return _refused(companies, _known(companies))
+
+
+def _refused(companies: Sequence[NewTenant], known: _Known) -> dict[int, tuple[DomainError, ...]]:
+    refused = {number: tuple(found) for number, c in enumerate(companies) if (found := _mistakes(c, known))}
+    bad_parents = {companies[number].code for number in refused}
+    for number, company in enumerate(companies):
+        if number not in refused and company.parent in bad_parents and company.parent not in known.parents:
+            refused[number] = (profiles.unknown_parent(company.parent or ""),)
+    return refused
 
 
 def _known(companies: Sequence[NewTenant]) -> _Known:
