@@ -204,7 +204,7 @@ def line_row(visit: Visit, line: InvoiceLine, shown: proof.Proof) -> LineRow:
         first=line.service_start_on,
         last=titles.last_day(line.service_end_on),
         reason=reason(line),
-        quantity=formatting.quantity(line.quantity, unit),
+        quantity=wording.count(line.quantity, unit, visit.language),
         unit_price=shown.unit_price,
         amount=Money(line.amount_minor, currency),
         discount=Money(-line.discount_minor, currency) if line.discount_minor else None,

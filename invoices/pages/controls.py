@@ -8,11 +8,10 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
-from billing import formatting
 from billing.models import NegotiatedPrice, Price, PriceListEntry, Subscription
 from billing.money import Money
 from invoices import states
-from invoices.pages import prices
+from invoices.pages import prices, wording
 from invoices.pages.visit import Visit
 from tenants.models import Authorisation
 
@@ -155,7 +154,7 @@ def cost(visit: Visit, subscription: Subscription, price: Price, own: dict[str, 
         terms=_("; ").join(words.terms),
         when=when(price, subscription),
         origin=origin,
-        bought=bought(subscription, price, unit, visit.at),
+        bought=bought(visit, subscription, price),
     )
 
 
@@ -183,12 +182,13 @@ EVERY = {
 }
 
 
-def bought(subscription: Subscription, price: Price, unit: str, at: datetime) -> str:
+def bought(visit: Visit, subscription: Subscription, price: Price) -> str:
     """Return how much of a price is bought now; nothing bought costs nothing."""
     if price.kind == "usage":
         return _("by use")
-    item = subscription.items.filter(price=price, during__contains=at).first()
+    item = subscription.items.filter(price=price, during__contains=visit.at).first()
     quantity = item.quantity if item else Decimal(0)
     if not quantity:
         return _("not bought")
-    return formatting.quantity(quantity, unit) if unit else _("bought")
+    unit = unit_of(price, visit.language)
+    return wording.count(quantity, unit, visit.language) if unit else _("bought")

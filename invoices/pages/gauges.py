@@ -47,7 +47,7 @@ def named(clause: Clause, language: str) -> tuple[str, str]:
     """Return name and unit of a clause in the reader's language."""
     if formatting.is_chinese(language):
         return clause.name, clause.unit
-    return clause.name_en or clause.name, clause.unit_en or clause.unit
+    return clause.name_en or clause.name, wording.units(clause.unit_en or clause.unit, language)
 
 
 def gauge(visit: Visit, row: Subscription, use: UsageSoFar, codes: dict[int, str]) -> Gauge:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from billing import formatting
+from invoices.pages import wording
 
 Params = Mapping[str, Any]
 
@@ -33,7 +35,7 @@ class Reader:
         return formatting.unit_price(Decimal(value), self.currency)
 
     def count(self, value: str) -> str:
-        return formatting.quantity(Decimal(value), self.unit)
+        return wording.count(Decimal(value), self.unit, get_language() or "")
 
     def each(self, value: str) -> str:
         return f"{self.price(value)} / {self.unit}" if self.unit else self.price(value)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from billing import formatting
 from billing.models import Charge
 from invoices.models import InvoiceLine
-from invoices.pages import charts, days
+from invoices.pages import charts, days, wording
 from invoices.pages.tables import address
 from invoices.pages.visit import Visit
 from usage.models import Meter
@@ -79,7 +79,7 @@ def steps(charge: Charge, language: str) -> list[dict[str, str]]:
 
 def sentence(charge: Charge, line: InvoiceLine, language: str) -> str:
     """Return the line's computation in one sentence of everyday words."""
-    unit = line.unit_in(language)
+    unit = wording.units(line.unit_in(language), language)
     measured, included = charge.details.get("measured"), charge.details.get("included")
     if measured is None or not Decimal(included or 0):
         said = [step["text"] for step in steps(charge, language)]
@@ -96,7 +96,7 @@ def sentence(charge: Charge, line: InvoiceLine, language: str) -> str:
 
 def workings(charge: Charge, line: InvoiceLine, language: str) -> tuple[Working, ...]:
     """Return the sum as a bookkeeper writes it: measured − included = paid for, × price = amount."""
-    unit = line.unit_in(language)
+    unit = wording.units(line.unit_in(language), language)
     rows: list[Working] = []
     measured, included = charge.details.get("measured"), charge.details.get("included")
     if measured is not None:
@@ -141,7 +141,7 @@ def chart(visit: Visit, charge: Charge, meter: Meter, window: days.Window) -> ch
     return charts.daily(
         f"line{charge.pk}",
         rows,
-        unit=meter.unit_in(visit.language),
+        unit=wording.units(meter.unit_in(visit.language), visit.language),
         language=visit.language,
         allowance=allowance,
         adding=meter.aggregation in days.ADDING,

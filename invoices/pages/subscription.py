@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from billing import formatting
 from billing.models import BillingPeriod, Subscription, SubscriptionItem
 from invoices import states
-from invoices.pages import controls, titles, trail
+from invoices.pages import controls, titles, trail, wording
 from invoices.pages.visit import Visit
 
 
@@ -123,14 +123,11 @@ def items_now(visit: Visit, row: Subscription) -> list[SubscriptionItem]:
 
 
 def what(visit: Visit, item: SubscriptionItem) -> str:
-    """Return `18 席位` of seats and the bare name of a module."""
+    """Return how many seats, and the bare name of a module."""
     name = item.price.name_in(visit.language)
     if item.price.kind != "seat":
         return name
-    return _("%(name)s %(quantity)s") % {
-        "name": name,
-        "quantity": formatting.quantity(item.quantity, item.price.unit_in(visit.language)),
-    }
+    return titles.counted(name, item.quantity, item.price.unit_in(visit.language), visit.language)
 
 
 def renewal(visit: Visit, row: Subscription) -> Renewal:
@@ -163,7 +160,7 @@ def item_row(visit: Visit, item: SubscriptionItem) -> ItemRow:
     upper = item.during.upper
     return ItemRow(
         name=item.price.name_in(visit.language),
-        quantity=formatting.quantity(item.quantity, controls.unit_of(item.price, visit.language)),
+        quantity=wording.count(item.quantity, controls.unit_of(item.price, visit.language), visit.language),
         first=item.during.lower.astimezone(visit.zone).date(),
         last=titles.last_day(upper.astimezone(visit.zone).date()) if upper else None,
     )

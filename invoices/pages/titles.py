@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
 from billing import formatting
 from invoices.models import Invoice, InvoiceLine
-from invoices.pages.wording import joined, month
+from invoices.pages.wording import count, joined, month
 
 SHOWN_NAMES = 4
 
@@ -38,12 +39,19 @@ def contents(lines: Sequence[InvoiceLine], language: str) -> str:
 
 
 def named(line: InvoiceLine, language: str) -> str:
-    name = line.name_in(language)
+    """Return one line's part of the sentence: a name alone, or a name and how much."""
+    name, many = line.name_in(language), count(line.quantity, line.unit_in(language), language)
     if line.kind == "usage":
-        name = _("%(month)s %(name)s") % {"month": month(line.service_start_on, language), "name": name}
-    if line.kind in ("base", "module", "service"):
-        return name
-    return f"{name} {formatting.quantity(line.quantity, line.unit_in(language))}"
+        said = {"month": month(line.service_start_on, language), "name": name, "quantity": many}
+        return _("%(month)s %(name)s %(quantity)s") % said
+    return counted(name, line.quantity, line.unit_in(language), language) if line.kind == "seat" else name
+
+
+def counted(name: str, quantity: Decimal, unit: str, language: str) -> str:
+    """Return `席位 18 个`, `18 seats`: English says the unit in place of the name."""
+    if not formatting.is_chinese(language) and unit:
+        return count(quantity, unit, language)
+    return f"{name} {count(quantity, unit, language)}"
 
 
 def last_day(end: date) -> date:

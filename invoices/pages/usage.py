@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from billing import formatting
 from billing.models import BillingPeriod, Price, Subscription
-from invoices.pages import charts, controls, days, prices
+from invoices.pages import charts, controls, days, prices, wording
 from invoices.pages.bills import Choice
 from invoices.pages.tables import address, whole
 from invoices.pages.visit import Visit
@@ -90,7 +90,7 @@ def page(visit: Visit, query: Mapping[str, str]) -> UsagePage:
     if chosen is None:
         return nothing()
     meter, window = chosen.meter, chosen.window
-    unit = meter.unit_in(visit.language)
+    unit = wording.units(meter.unit_in(visit.language), visit.language)
     allowance = included_of(visit, chosen.price)
     rows = split(visit, chosen, allowance)
     chart = charts.daily(
@@ -302,7 +302,7 @@ def event_row(visit: Visit, meter: Meter, event: UsageEvent) -> EventRow:
         kind=_("taken back by another event")
         if hasattr(event, "voided_by")
         else str(UsageEvent.Kind(event.kind).label),
-        quantity=formatting.quantity(event.quantity, meter.unit_in(visit.language)),
+        quantity=wording.count(event.quantity, meter.unit_in(visit.language), visit.language),
         properties=_(", ").join(f"{name}={value}" for name, value in event.properties.items()),
         voided=hasattr(event, "voided_by"),
     )

@@ -31,6 +31,17 @@ def month(day: date, language: str) -> str:
     return f"{day.month}月" if formatting.is_chinese(language) else format_date(day, "MMMM", locale="en")
 
 
+def units(unit: str, language: str) -> str:
+    """Return a unit for several: Chinese knows no plural, English adds its letter unless the unit is a sign (GB)."""
+    plural = not formatting.is_chinese(language) and unit.islower() and not unit.endswith("s")
+    return f"{unit}s" if plural else unit
+
+
+def count(value: Decimal, unit: str, language: str) -> str:
+    """Write a quantity with its unit: `2,480 条`, `1 seat`, `18 seats`."""
+    return formatting.quantity(value, unit if value == 1 else units(unit, language))
+
+
 def amount(value: Money) -> str:
     return formatting.money(value.minor, value.currency)
 
