@@ -1,0 +1,151 @@
+"""Let a year go by: a clock that moves day by day, and on each day what would really happen, by the real verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from random import Random
+from zlib import crc32
+from zoneinfo import ZoneInfo
+
+from billing import subscriptions
+from billing.models import Subscription
+from billing.money import Money
+from invoices import crediting, payments, run
+from invoices.demo import opening
+from invoices.demo.happening import uses
+from invoices.demo.reading import Customer, months_before
+from invoices.models import Invoice
+from tenants.models import Tenant, User
+from usage import ingest
+
+ZONE = ZoneInfo("Asia/Shanghai")
+DAY = timedelta(days=1)
+TELL_EVERY = 7  # days; a company's own program tells its usage at least once a week
+CREDITED = "muhe"  # of whom test messages were billed by mistake
+Progress = Callable[[date, int, int], None]
+
+
+@dataclass(slots=True)
+class World:
+    """The customers, and up to when each has told its usage."""
+
+    customers: Sequence[Customer]
+    now: datetime
+    by: User
+    told: dict[str, date] = field(default_factory=dict)
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+
+
+def live(world: World, *, first: date, progress: Progress) -> None:
+    """Walk from `first` to now. Each day: usage, the billing run, new customers, transfers, and what goes wrong."""
+    today = world.now.astimezone(ZONE).date()
+    days = (today - first).days + 1
+    for number in range(days):
+        day = first + number * DAY
+        _one_day(world, day, number)
+        progress(day, number + 1, days)
+    _tell(world, list(world.tenants), world.now)
+
+
+def _one_day(world: World, day: date, number: int) -> None:
+    morning = _at(day, 0, 40)
+    if morning > world.now:
+        return
+    due = Subscription.objects.due(morning).values_list("tenant__code", flat=True)
+    weekly = [code for place, code in enumerate(world.tenants) if (place + number) % TELL_EVERY == 0]
+    _tell(world, sorted({*due, *weekly}), morning - timedelta(minutes=41))
+    run.bill(at=morning, clock=lambda: morning)
+    _welcome(world, day)
+    if _at(day, 15) <= world.now:
+        if day.weekday() < 5:
+            _take_transfers(world, day)
+        _stop_renewals(world, day)
+        _credit(world, day)
+
+
+def _at(day: date, hour: int, minute: int = 0) -> datetime:
+    return datetime.combine(day, time(hour, minute), ZONE)
+
+
+def _welcome(world: World, day: date) -> None:
+    coming = [customer for customer in world.customers if customer.start == day]
+    nine = _at(day, 9)
+    if not coming or nine > world.now:
+        return
+    started = opening.welcome(coming, at=nine, by=world.by)
+    world.tenants |= {row.tenant.code: row.tenant for row in started}
+    soon = nine + timedelta(minutes=5)
+    run.bill(at=soon, clock=lambda: soon, tenants=[row.tenant_id for row in started])
+
+
+def _tell(world: World, codes: Sequence[str], until: datetime) -> None:
+    """Let these customers tell what they used since they last did."""
+    by_code = {customer.code: customer for customer in world.customers}
+    for code in codes:
+        customer = by_code[code]
+        events = uses(customer, world.told.get(code, customer.start), until)
+        world.told[code] = until.astimezone(ZoneInfo(customer.zone)).date()
+        if until.astimezone(ZoneInfo(customer.zone)).time() >= time(23, 59):
+            world.told[code] += DAY
+        batch = [event | {"occurred_at": event["occurred_at"].isoformat()} for event in events]
+        for start in range(0, len(batch), 1000):
+            answers = ingest.accept(world.tenants[code], batch[start : start + 1000], at=until)
+            if refused := [answer for answer in answers if answer.status == "refused"]:
+                raise ValueError(f"{code}: {refused[0]}")
+
+
+def _take_transfers(world: World, day: date) -> None:
+    """Record the transfers of the day: most customers pay within a week, some late, one not lately."""
+    by_code = {customer.code: customer for customer in world.customers}
+    three = _at(day, 15)
+    for bill in Invoice.objects.open().select_related("tenant", "seller").order_by("pk"):
+        if _pays_on(by_code[bill.tenant.code], bill, world.now) > day:
+            continue
+        payments.receive_transfer(
+            bill.tenant,
+            seller=bill.seller,
+            amount=Money(bill.due_minor, bill.currency),
+            reference=f"{day:%Y%m%d}{crc32((bill.number or '').encode()) % 10**8:08d}",
+            received_at=three - timedelta(minutes=crc32((bill.number or "").encode()) % 300),
+            at=three,
+            by=world.by,
+            payer_name=bill.tenant.name,
+            allocate={bill.pk: bill.due_minor},
+        )
+
+
+def _pays_on(customer: Customer, bill: Invoice, now: datetime) -> date:
+    assert bill.issued_at is not None
+    issued = bill.issued_at.astimezone(ZONE).date()
+    today = now.astimezone(ZONE).date()
+    if customer.pays == "never" and issued >= months_before(today, customer.unpaid - 1):
+        return today + DAY
+    chance = Random(f"{customer.code} {issued}")
+    return issued + chance.randrange(5, 24) * DAY if customer.pays == "late" else issued + chance.randrange(1, 9) * DAY
+
+
+def _stop_renewals(world: World, day: date) -> None:
+    today = world.now.astimezone(ZONE).date()
+    for customer in world.customers:
+        if customer.stopped is not None and today - customer.stopped * DAY == day:
+            rows = Subscription.objects.live().filter(tenant__code=customer.code)
+            for row in rows:
+                owner = row.tenant.members.get(role="owner").user
+                subscriptions.stop_renewing(row, at=_at(day, 14), by=owner)
+
+
+def _credit(world: World, day: date) -> None:
+    """Answer a complaint: 720 test messages of the month before last are credited on the 9th of last month."""
+    today = world.now.astimezone(ZONE).date()
+    if CREDITED not in world.tenants or day != months_before(today, 1) + 8 * DAY:
+        return
+    bills = Invoice.objects.issued().filter(tenant=world.tenants[CREDITED], lines__code="messages")
+    bill = bills.filter(lines__gross_minor__gte=36_00).order_by("-issued_at").first()
+    if bill is None:
+        return
+    line = bill.lines.get(code="messages")
+    crediting.credit(
+        bill, reason="测试消息 720 条不应计费，已核对群发记录。", at=_at(day, 15), by=world.by, amounts={line.pk: 36_00}
+    )

@@ -1,0 +1,68 @@
+"""Make the demo, once: the whole year, its papers and mails, and the mark that says it is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+
+from invoices.demo import opening, printing, reading
+from invoices.demo.living import ZONE, World, live
+from tenants import audit
+from tenants.errors import WrongState
+from tenants.models import AuditEntry, Seller, Tenant, User
+
+MADE = "demo.made"
+OPERATOR = "operator@mingzhang.example"
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is made: customers beside the cases, months of history, processes at once."""
+
+    customers: int = 40
+    months: int = 12
+    jobs: int = 1
+
+
+def made_at() -> datetime | None:
+    """Return when the demo was completed in this database, or None."""
+    return AuditEntry.objects.filter(verb=MADE).values_list("at", flat=True).first()
+
+
+def begun() -> bool:
+    """Whether this database holds anything that a demo, or a real site, has put there."""
+    return Seller.objects.exists() or Tenant.objects.exists()
+
+
+def make(size: Size, *, now: datetime, progress: Progress) -> None:
+    """Make everything up to `now`; raise WrongState in a database that is in use."""
+    if begun():
+        raise WrongState("This database is in use; the demo needs an empty one.")
+    today = now.astimezone(ZONE).date()
+    first = reading.months_before(today, size.months)
+    opened = datetime(first.year, first.month, first.day, tzinfo=ZONE)
+    operator = User.objects.create(
+        email=OPERATOR, name="运营 小周", is_staff=True, is_superuser=True, date_joined=opened, password="!"
+    )
+    opening.open_shop(at=opened, by=operator)
+    people = [
+        *reading.cases(today, months=size.months),
+        *reading.customers(today, count=size.customers, months=size.months),
+    ]
+    world = World(customers=people, now=now, by=operator)
+    live(world, first=first, progress=lambda day, done, whole: progress(f"history, {day}", done, whole))
+    progress("documents", 0, 0)
+    printing.share(printing.print_all, size.jobs)
+    progress("mails", 0, 0)
+    printing.share(partial(_send, now), size.jobs)
+    with transaction.atomic():
+        audit.record(MADE, tenant=None, at=now, by=operator, customers=len(people))
+
+
+def _send(now: datetime, part: tuple[int, int]) -> None:
+    printing.send_all(now, part)

@@ -1,0 +1,59 @@
+"""Make the documents of the demo's year and send its mails, each dated as if it had been done on the day."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db import connections
+from django.db.models import Min
+
+from invoices import pdf, rendering
+from tenants import notices
+from tenants.models import Notice
+
+AFTER_ISSUE = timedelta(minutes=2)
+AFTER_NOTICE = timedelta(minutes=5)
+ALL = 1_000_000
+
+
+def print_all(part: tuple[int, int] = (0, 1)) -> None:
+    """Typeset every paper that has no document yet; `part` (n, of) shares the work by id."""
+    for paper in rendering.waiting(ALL, part=part):
+        assert paper.issued_at is not None
+        rendering.render(paper, pdf.render, at=paper.issued_at + AFTER_ISSUE)
+
+
+def send_all(now: datetime, part: tuple[int, int] = (0, 1)) -> None:
+    """Deliver what waits in the outbox, a day at a time, so that each mail bears the date of its day."""
+    first = Notice.objects.filter(status=Notice.Status.PENDING).aggregate(first=Min("created_at"))["first"]
+    moment = first or now
+    while moment < now:
+        notices.deliver(at=moment + AFTER_NOTICE, limit=ALL)
+        waiting = Notice.objects.filter(status=Notice.Status.PENDING, next_try_at__gt=moment + AFTER_NOTICE)
+        moment = waiting.aggregate(first=Min("next_try_at"))["first"] or now
+    notices.deliver(at=now, limit=ALL)
+
+
+def share(work: Callable[[tuple[int, int]], None], jobs: int) -> None:
+    """Do `work` in so many processes; raise ChildProcessError when one of them failed."""
+    if jobs == 1:
+        work((0, 1))
+        return
+    connections.close_all()  # a connection is no process's but its maker's
+    # Children by fork share what is loaded; they end by _exit, and open connections of their own.
+    forked = multiprocessing.get_context("fork")
+    children = [forked.Process(target=work, args=((number, jobs),)) for number in range(jobs)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    if any(child.exitcode for child in children):
+        raise ChildProcessError(f"a part of the work failed: {[child.exitcode for child in children]}")
+
+
+def cores() -> int:
+    """Return how many processes are worth having here."""
+    return max(1, min(len(os.sched_getaffinity(0)), 4))
