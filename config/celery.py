@@ -14,7 +14,7 @@ BEAT_SCHEDULE = {
     "render documents": {"task": "invoices.tasks.render", "schedule": 20.0},
     "send the outbox": {"task": "tenants.tasks.deliver", "schedule": 20.0},
     "forget old answers": {"task": "tenants.tasks.forget_answers", "schedule": crontab(hour="4", minute="10")},
-    "check the books": {"task": "billing.tasks.check_books", "schedule": crontab(hour="3", minute="40")},
+    "check the books": {"task": "invoices.tasks.check_books", "schedule": crontab(hour="3", minute="40")},
 }
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

@@ -6,7 +6,7 @@ import environ
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
-from config import database, local
+from config import database, local, observing
 from config.celery import BEAT_SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -213,7 +213,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 # Usage (CONTRACTS rule 14): how late and how early an event may be.
 USAGE_LATE_DAYS = env.int("USAGE_LATE_DAYS", default=35)
 USAGE_EARLY_MINUTES = env.int("USAGE_EARLY_MINUTES", default=5)
-SENTRY_DSN = env.str("SENTRY_DSN", default="")
+observing.start(env.str("SENTRY_DSN", default=""))
 
 LOGGING = {
     "version": 1,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import structlog
 from celery import shared_task
 from django.utils import timezone
 
-from invoices import pdf, rendering, run
+from invoices import checking, pdf, rendering, run
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task
@@ -20,3 +23,10 @@ def render() -> None:
     """Make the documents that are missing, and owe the mails that carry them."""
     for paper in rendering.waiting(200):
         rendering.render(paper, pdf.render, at=timezone.now())
+
+
+@shared_task
+def check_books() -> None:
+    """Prove the books and shout when something is wrong."""
+    for fault in checking.faults():
+        log.error("the books are wrong", where=fault.where, what=fault.what)
