@@ -1,5 +1,6 @@
 """Every address of the site: the operators' admin, the API, the customers' pages."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
@@ -7,6 +8,9 @@ from hijack.views import ReleaseUserView
 
 from config import refusals, watching
 from config import schema as schema  # registers how an API key is described
+
+# Operators log in where everybody does: with the lock-out and the second factor.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
     path("admin/", admin.site.urls),

@@ -118,7 +118,7 @@ def is_draft(price_list: PriceList) -> bool:
 class PriceListAdmin(Listing):
     """Other prices for a group of customers. A published list is never edited."""
 
-    change_form_outer_after_template = "admin/list_entries.html"
+    change_form_outer_before_template = "admin/list_entries.html"
     list_display = ["name", "code", "number", "group", "seller", "status_pill", "published"]
     list_select_related = ["group", "seller"]
     search_fields = ["code", "name", "name_en", "group__name"]

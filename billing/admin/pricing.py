@@ -26,6 +26,8 @@ from billing.rating import SHAPES
 from tenants.admin.acts import Question, address
 from usage.models import Meter
 
+SHAPE = list(PricingForm.base_fields)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PricingQuestion(Question):
@@ -44,7 +46,7 @@ class PricingQuestion(Question):
 class PropertiesField(forms.CharField):
     """Properties of an event, one `name = value` a line."""
 
-    widget = UnfoldAdminTextareaWidget
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(f"{k} = {v}" for k, v in value.items()) if isinstance(value, dict) else value
@@ -68,6 +70,8 @@ class PriceForm(forms.ModelForm, PricingForm):
         required=False,
         help_text=_("“name = value”, one a line. Empty: all events that no other price takes."),
     )
+
+    field_order = ["kind", "name", "name_en", "code", "meter", "match", "unit", "unit_en", *SHAPE, "timing", "interval"]
 
     class Meta:
         model = Price

@@ -82,7 +82,7 @@ class PlanVersionAdmin(Listing):
     """Versions of plans."""
 
     form = VersionForm
-    change_form_outer_after_template = "admin/version_prices.html"
+    change_form_outer_before_template = "admin/version_prices.html"
     list_display = ["__str__", "status_pill", "currency", "interval", "term", "price_count", "users", "published"]
     list_select_related = ["plan"]
     search_fields = ["plan__code", "plan__name", "plan__name_en"]

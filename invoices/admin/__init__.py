@@ -1,5 +1,10 @@
 """The operators' tables of this room; importing them registers them."""
 
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
 from invoices.admin import bills, customers, documents, imports, receipts, runs
+
+admin.site.index_title = _("What is to be done")
 
 __all__ = ["bills", "customers", "documents", "imports", "receipts", "runs"]

@@ -29,6 +29,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from billing import formatting
 from billing.admin.columns import amount, day, moment, quantity
 from billing.forms import figure
+from billing.models import Subscription
 from billing.money import Money
 from invoices import crediting, drafting, issuing
 from invoices.models import Allocation, CreditNote, Invoice, InvoiceLine
@@ -215,7 +216,7 @@ class InvoiceAdmin(ExportMixin, Reading):
             },
         ),
         (_("Amounts"), {"fields": ["subtotal", "discount", "tax", "total", "paid", "credited", "due", "settled"]}),
-        (_("More"), {"fields": ["pays", "purchase_order", "cost_centre", "language", "zone", "created"]}),
+        (_("More"), {"fields": ["way", "purchase_order", "cost_centre", "language", "zone", "created"]}),
         (_("As issued"), {"classes": ["tab"], "fields": ["buyer", "sender"]}),
     ]
     actions_detail = ["issue", "credit", "discard"]
@@ -235,6 +236,10 @@ class InvoiceAdmin(ExportMixin, Reading):
     created = moment("created_at", _("created"))
     buyer = facts("buyer_copy", _("customer on issue"))
     sender = facts("seller_copy", _("seller on issue"))
+
+    @admin.display(description=_("way of payment"))
+    def way(self, row: Invoice) -> str:
+        return str(Subscription.Pays(row.pays).label)
 
     @act(_("Issue"), needs="invoices.change_invoice", icon="task_alt", when=is_draft, variant=ActionVariant.PRIMARY)
     def issue(self, request: HttpRequest, invoice: Invoice) -> HttpResponse:
@@ -284,7 +289,7 @@ class InvoiceAdmin(ExportMixin, Reading):
     @act(_("Discard the draft"), needs="invoices.change_invoice", icon="delete", when=is_draft)
     def discard(self, request: HttpRequest, invoice: Invoice) -> HttpResponse:
         def drop(_data: dict[str, Any]) -> HttpResponse:
-            drafting.discard([invoice.pk])
+            drafting.discard([invoice.pk], at=timezone.now(), by=request.user)
             return done(
                 request, gettext("The draft is gone; its charges wait for the next bill."), list_address(Invoice)
             )

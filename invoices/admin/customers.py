@@ -180,6 +180,7 @@ def is_live(tenant: Tenant) -> bool:
 class CustomerAdmin(TenantAdmin):
     """Customers, with all that hangs on them."""
 
+    change_form_outer_before_template = "admin/customer_figures.html"
     change_form_outer_after_template = "admin/customer.html"
     actions_detail = ["subscribe", "bill_now", "record_transfer", "invite", "change_state"]
 

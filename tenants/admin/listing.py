@@ -70,7 +70,7 @@ def facts(field: str, description: Any) -> Column:
 def written(value: Any) -> str:
     """Write JSON for people: objects as rows, lists as lines."""
     if isinstance(value, dict) and value:
-        rows = ((key, written(part)) for key, part in value.items())
+        rows = ((key.replace("_", " "), written(part)) for key, part in value.items())
         return format_html(
             '<table class="facts">{}</table>',
             format_html_join("", '<tr><th scope="row">{}</th><td>{}</td></tr>', rows),
