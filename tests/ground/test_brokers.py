@@ -45,13 +45,14 @@ class Site:
         more = ["-Q", self.queue, "-I", "tests.ground.echo", "-l", "ERROR"]
         return subprocess.Popen([sys.executable, "-m", "celery", *words, *more], cwd=ROOT, env=self.environment)
 
-    def taken(self):
-        """The words that a worker has seen, once there are three or 30 seconds are over."""
-        for _ in range(300):
-            if self.trace.exists() and len(self.trace.read_text().split()) >= 3:
+    def taken(self, worker):
+        """The words that the worker has seen, once there are three, or it has ended, or 90 seconds are over."""
+        self.trace.touch()
+        for _ in range(900):
+            if len(self.trace.read_text().split()) >= 3 or worker.poll() is not None:
                 break
             time.sleep(0.1)
-        return self.trace.read_text().split() if self.trace.exists() else []
+        return self.trace.read_text().split()
 
 
 def test_it_takes_what_was_sent_before_it_ran_once_and_stops_when_told(broker_url, tmp_path):
@@ -59,9 +60,9 @@ def test_it_takes_what_was_sent_before_it_ran_once_and_stops_when_told(broker_ur
     site.send("one", "two", "明账")
     worker = site.worker()
     try:
-        assert sorted(site.taken()) == ["one", "two", "明账"]
+        assert sorted(site.taken(worker)) == ["one", "two", "明账"]
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(30) == 0
+        assert worker.wait(60) == 0
     finally:
         worker.kill()
         site.delete_queue()
