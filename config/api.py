@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
@@ -53,6 +54,16 @@ class HasScope(BasePermission):
         scope = getattr(view, "scope", None) or ("read" if safe else "write")
         self.message = _("This API key lacks the scope “%(scope)s”.") % {"scope": scope}
         return scope in request.auth.scopes
+
+
+class JsonBody(JSONParser):
+    """JSON; what is nested so deeply that reading it gives up is refused like any other malformed body."""
+
+    def parse(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return super().parse(*arguments, **options)
+        except RecursionError as error:
+            raise exceptions.ParseError(_("This JSON is nested too deeply.")) from error
 
 
 class KeyThrottle(SimpleRateThrottle):

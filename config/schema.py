@@ -58,11 +58,18 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
 def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Add to every operation what all of them share."""
     result.setdefault("components", {}).setdefault("schemas", {}).update({"Refusal": REFUSAL, "Refused": REFUSED})
-    for operations in result["paths"].values():
+    for path, operations in result["paths"].items():
         for method, operation in operations.items():
             operation["responses"].update(ANSWERS)
-            shared = REPEATABLE if method == "post" else NAMED_CUSTOMER
             known = operation.setdefault("parameters", [])
-            if shared["name"] not in [parameter.get("name") for parameter in known]:
+            shared = _shared(path, method)
+            if shared and shared["name"] not in [parameter.get("name") for parameter in known]:
                 known.append(shared)
     return result
+
+
+def _shared(path: str, method: str) -> dict[str, Any] | None:
+    if method == "get":
+        return NAMED_CUSTOMER
+    # Events carry keys of their own, one each.
+    return REPEATABLE if method == "post" and not path.endswith("/events") else None

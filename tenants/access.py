@@ -37,7 +37,8 @@ def tenant_of_key(key: ApiKey, code: str = "") -> Tenant:
         if code and code != key.tenant.code:
             raise NotFound(_("This API key belongs to another customer."), field="tenant")
         return key.tenant
-    found = Tenant.objects.filter(code=code).first()
+    # The database refuses to look for a null character.
+    found = None if "\x00" in code else Tenant.objects.filter(code=code).first()
     if found is None:
         raise NotFound(_("There is no customer “%(code)s”.") % {"code": code}, field="tenant")
     return found

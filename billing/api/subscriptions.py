@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import subscriptions
-from billing.api.fields import Exact
+from billing.api.fields import Day, Exact
 from billing.api.plans import of_seller
 from billing.models import Subscription
 from tenants import access
@@ -68,8 +68,8 @@ class OrderBody(Strict):
     tenant = serializers.CharField(max_length=60)
     plan = serializers.CharField(max_length=60)
     seller = serializers.CharField(max_length=40, required=False)
-    start = serializers.DateField(required=False)
-    end = serializers.DateField(required=False, allow_null=True)
+    start = Day(required=False)
+    end = Day(required=False, allow_null=True)
     quantities = serializers.DictField(
         child=serializers.DecimalField(max_digits=20, decimal_places=10, coerce_to_string=True), required=False
     )
@@ -90,7 +90,7 @@ class RenewalBody(Strict):
 
 
 class EndBody(Strict):
-    on = serializers.DateField(required=False, allow_null=True)
+    on = Day(required=False, allow_null=True)
 
 
 class SubscriptionFilter(filters.FilterSet):

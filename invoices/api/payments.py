@@ -10,7 +10,7 @@ from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing.api.fields import Amount, money
+from billing.api.fields import Amount, Moment, money
 from billing.api.plans import of_seller
 from invoices import payments
 from invoices.api.credits import issued
@@ -50,7 +50,7 @@ class TransferBody(Strict):
     amount = serializers.CharField(max_length=40)
     currency = serializers.CharField(max_length=3, required=False)
     reference = serializers.CharField(max_length=80)
-    received_at = serializers.DateTimeField(required=False)
+    received_at = Moment(required=False)
     payer_name = serializers.CharField(max_length=200, required=False, allow_blank=True)
     allocate = serializers.DictField(child=serializers.CharField(max_length=40), required=False)
 

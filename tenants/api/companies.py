@@ -53,7 +53,7 @@ class NewCompanyBody(CompanyBody):
 
 
 class Company(serializers.Serializer[Tenant]):
-    """A customer. `group`, `tags` and `note` are the operator's own and are shown to operators' keys only."""
+    """A customer. `group`, `tags` and `note` are the operator's own: shown to operators' keys that act for no customer."""
 
     code = serializers.CharField()
     name = serializers.CharField()
@@ -80,7 +80,7 @@ class Company(serializers.Serializer[Tenant]):
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         fields = super().get_fields()
         request = self.context.get("request")
-        if request is not None and request.auth is not None and not frame.is_operator(request):
+        if request is not None and request.auth is not None and frame.acts_for_one(request):
             fields = {name: field for name, field in fields.items() if name not in ("group", "tags", "note")}
         return fields
 

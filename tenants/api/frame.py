@@ -74,10 +74,14 @@ def reading(request: Request) -> Iterator[None]:
 
 def acting_for(request: Request) -> Tenant | None:
     """Return the tenant of the key, or the one that an operator's key names by `?tenant=CODE`; None for all."""
-    code = request.query_params.get("tenant", "")
-    if request.auth.tenant is None and not code:
+    if not acts_for_one(request):
         return None
-    return access.tenant_of_key(request.auth, code)
+    return access.tenant_of_key(request.auth, request.query_params.get("tenant", ""))
+
+
+def acts_for_one(request: Request) -> bool:
+    """Return whether the caller sees what one customer sees, and not what operators see."""
+    return not is_operator(request) or bool(request.query_params.get("tenant"))
 
 
 def is_operator(request: Request) -> bool:
