@@ -13,14 +13,16 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Func, Value
 
 from billing import contracts, late, planning, trials
 from billing.charges import Line, write
 from billing.charging import Measure, Worth, in_advance, in_arrears
 from billing.measures import asks_for_transactions, measure, want
-from billing.models import BillingPeriod, Subscription
+from billing.models import BillingPeriod, PlanVersion, Subscription
 from billing.planning import Contract, Due, Stretch
-from tenants.bulk import copy_in, reserve, update_from
+from tenants.bulk import copy_in, mark, reserve, update_from
+from tenants.models import Seller
 from usage.periods import local_midnight
 
 
@@ -60,7 +62,9 @@ def close(subscription_ids: Iterable[int], *, at: datetime) -> Closed:
     opened = _open(works)
     measures = _measure(works)
     lines = [line for work in works for line in _lines(work, measures)]
-    lines += late.lines([work.subscription for work in works], closed_now=_closed_now(works), regular=lines, at=at)
+    subscriptions = [work.subscription for work in works]
+    agreed = {work.subscription.pk: work.contract for work in works}
+    lines += late.lines(subscriptions, agreed, closed_now=_closed_now(works), regular=lines, at=at)
     write(lines, periods=opened, at=at)
     _mark_closed(works, opened, at)
     _move_on(works)
@@ -71,13 +75,14 @@ def close(subscription_ids: Iterable[int], *, at: datetime) -> Closed:
 
 
 def _lock(ids: Iterable[int], at: datetime) -> list[Subscription]:
-    return list(
-        Subscription.objects.due(at)
-        .filter(pk__in=list(ids))
-        .select_related("version", "seller", "tenant")
-        .select_for_update(of=("self",), no_key=True, skip_locked=True)
-        .order_by("pk")
-    )
+    due = Subscription.objects.due(at).filter(pk__in=list(ids)).defer("during", "next_at", "created_at")
+    locked = list(due.select_for_update(no_key=True, skip_locked=True).order_by("pk"))
+    # Many customers have few versions and fewer sellers: each is read once.
+    versions = PlanVersion.objects.in_bulk({s.version_id for s in locked})
+    sellers = Seller.objects.in_bulk({s.seller_id for s in locked})
+    for s in locked:
+        s.version, s.seller = versions[s.version_id], sellers[s.seller_id]
+    return locked
 
 
 def _works(subscriptions: Sequence[Subscription], at: datetime) -> list[Work]:
@@ -159,7 +164,7 @@ def _closed_now(works: Sequence[Work]) -> set[int]:
 
 def _mark_closed(works: Sequence[Work], ids: Mapping[tuple[int, str, date], int], at: datetime) -> None:
     closed = [ids[_key(work, stretch)] for work in works for stretch in work.due.closed]
-    BillingPeriod.objects.filter(pk__in=closed, closed_at=None).update(closed_at=at)
+    mark(BillingPeriod, "closed_at", at, closed)
 
 
 def _move_on(works: Sequence[Work]) -> None:
@@ -170,8 +175,8 @@ def _move_on(works: Sequence[Work]) -> None:
     for work in works:
         if work.due.ended_on:
             over = local_midnight(work.due.ended_on, work.contract.zone)
-            during = work.subscription.during
-            Subscription.objects.filter(pk=work.subscription.pk).update(during=(during.lower, over))
+            cut = Func(Func("during", function="lower"), Value(over), function="tstzrange")
+            Subscription.objects.filter(pk=work.subscription.pk).update(during=cut)
 
 
 def _standing(work: Work) -> tuple[Any, ...]:

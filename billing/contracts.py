@@ -17,6 +17,8 @@ from tenants.models import Seller
 from usage.periods import Alignment, Interval, Span, local_day
 
 Quantities = Mapping[tuple[int, int], list[tuple[Any, Any, Any]]]
+# Clauses by price, rating and quantities: most customers of a plan share them.
+Clauses = dict[tuple[Any, ...], Clause]
 
 
 def load(subscriptions: Sequence[Subscription]) -> dict[int, Contract]:
@@ -29,10 +31,13 @@ def load(subscriptions: Sequence[Subscription]) -> dict[int, Contract]:
     negotiated = _negotiated(subscriptions)
     listed = _listed({s.price_list_id for s in subscriptions if s.price_list_id})
     quantities = _quantities(subscriptions)
-    return {
-        s.pk: _contract(s, [_override(p, s, negotiated, listed) for p in prices[s.version_id]], quantities)
-        for s in subscriptions
-    }
+    own = {price.pk: rating_of(price.model, price.params) for known in prices.values() for price in known}
+    known: Clauses = {}
+    found = {}
+    for s in subscriptions:
+        ratings = [_override(p, s, negotiated, listed) or own[p.pk] for p in prices[s.version_id]]
+        found[s.pk] = _contract(s, list(zip(prices[s.version_id], ratings, strict=True)), quantities, known)
+    return found
 
 
 def last_periods(subscriptions: Iterable[Subscription]) -> dict[int, dict[Interval, Stretch]]:
@@ -86,8 +91,9 @@ def _listed(lists: set[int]) -> dict[tuple[int, int, str], PriceListEntry]:
 def _quantities(subscriptions: Sequence[Subscription]) -> Quantities:
     found: dict[tuple[int, int], list[tuple[Any, Any, Any]]] = defaultdict(list)
     rows = SubscriptionItem.objects.filter(subscription__in=[s.pk for s in subscriptions])
-    for subscription, price, quantity, during in rows.values_list("subscription_id", "price_id", "quantity", "during"):
-        found[subscription, price].append((during.lower, during.upper, quantity))
+    told = rows.values_list("subscription_id", "price_id", "quantity", "during__startswith", "during__endswith")
+    for subscription, price, quantity, start, end in told:
+        found[subscription, price].append((start, end, quantity))
     return found
 
 
@@ -96,17 +102,17 @@ def _override(
     subscription: Subscription,
     negotiated: Mapping[tuple[int, int], NegotiatedPrice],
     listed: Mapping[tuple[int, int, str], PriceListEntry],
-) -> tuple[Price, Rating]:
+) -> Rating | None:
     if row := negotiated.get((subscription.pk, price.pk)):
-        return price, rating_of(row.model, row.params)
+        return rating_of(row.model, row.params)
     if subscription.price_list_id and (
         entry := listed.get((subscription.price_list_id, subscription.plan_id, price.code))
     ):
-        return price, rating_of(entry.model, entry.params)
-    return price, rating_of(price.model, price.params)
+        return rating_of(entry.model, entry.params)
+    return None
 
 
-def _contract(s: Subscription, rated: list[tuple[Price, Rating]], quantities: Quantities) -> Contract:
+def _contract(s: Subscription, rated: list[tuple[Price, Rating]], quantities: Quantities, known: Clauses) -> Contract:
     version = s.version
     return Contract(
         subscription_id=s.pk,
@@ -127,11 +133,24 @@ def _contract(s: Subscription, rated: list[tuple[Price, Rating]], quantities: Qu
         term=Interval(version.term),
         alignment=Alignment(version.alignment),
         billing_day=version.billing_day,
-        clauses=tuple(
-            _clause(price, rating, version, s.seller, tuple(quantities.get((s.pk, price.pk), ())), rated)
-            for price, rating in rated
-        ),
+        clauses=tuple(_known_clause(s, price, rating, quantities, rated, known) for price, rating in rated),
     )
+
+
+def _known_clause(
+    s: Subscription,
+    price: Price,
+    rating: Rating,
+    quantities: Quantities,
+    rated: Sequence[tuple[Price, Rating]],
+    known: Clauses,
+) -> Clause:
+    held = tuple(quantities.get((s.pk, price.pk), ()))
+    # Equal ratings are one object (`rating_of` keeps them), and its id is a shorter key than its content.
+    key = (price.pk, id(rating), held)
+    if key not in known:
+        known[key] = _clause(price, rating, s.version, s.seller, held, rated)
+    return known[key]
 
 
 def _clause(

@@ -15,7 +15,7 @@ from billing.charging import Worth, of_usage
 from billing.measures import asks_for_transactions, measure, want
 from billing.models import BillingPeriod, Charge, Subscription
 from billing.money import plain
-from billing.planning import Clause, Stretch
+from billing.planning import Clause, Contract, Stretch
 from usage import measuring
 from usage.periods import local_day
 
@@ -32,16 +32,21 @@ class Billed:
 
 
 def lines(
-    subscriptions: Sequence[Subscription], *, closed_now: set[int], regular: Sequence[Line], at: datetime
+    subscriptions: Sequence[Subscription],
+    agreed: Mapping[int, Contract],
+    *,
+    closed_now: set[int],
+    regular: Sequence[Line],
+    at: datetime,
 ) -> list[Line]:
-    """Return the charges for usage that came or went after its period was closed.
+    """Return the charges for usage that came or went after its period was closed, under the contracts `agreed`.
 
     They are asked for with the next periodic charges of their subscription (`regular`), else today. `closed_now` are
     periods that this close measures anyhow. The marks are taken first and the usage is measured in a later statement, so an
     event that arrives meanwhile either is measured or leaves its mark again.
     """
     marks = measuring.take_marks([s.tenant_id for s in subscriptions], before=at)
-    touched = _touched(subscriptions, marks, closed_now)
+    touched = _touched(subscriptions, agreed, marks, closed_now)
     if not touched:
         return []
     billed = _billed({stretch.id for _s, stretch, _c in touched})
@@ -58,7 +63,10 @@ def lines(
 
 
 def _touched(
-    subscriptions: Sequence[Subscription], marks: Iterable[measuring.Mark], closed_now: set[int]
+    subscriptions: Sequence[Subscription],
+    agreed: Mapping[int, Contract],
+    marks: Sequence[measuring.Mark],
+    closed_now: set[int],
 ) -> list[tuple[Subscription, Stretch, Clause]]:
     """Return the usage prices of closed periods that hold a marked hour; of a recurring meter, of later periods too."""
     by_meter: dict[tuple[int, int], list[measuring.Mark]] = defaultdict(list)
@@ -68,8 +76,8 @@ def _touched(
     by_id = {s.pk: s for s in subscriptions if s.tenant_id in tenants}
     if not by_id:
         return []
-    agreed = contracts.load(list(by_id.values()))
-    periods = BillingPeriod.objects.filter(subscription__in=by_id, closed_at__isnull=False, trial=False)
+    first = min(mark.since for mark in marks)
+    periods = BillingPeriod.objects.filter(subscription__in=by_id, closed_at__isnull=False, trial=False, end__gt=first)
     return [
         (by_id[period.subscription_id], contracts.stretch(period), clause)
         for period in periods.exclude(pk__in=closed_now).order_by("start", "pk")

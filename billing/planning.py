@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from billing.rating import Price
 from usage.periods import Alignment, Interval, Schedule, Span, local_midnight
@@ -224,12 +225,17 @@ def _next(contract: Contract, interval: Interval, day: date, terms: _Terms) -> S
     if contract.trial_end_on and day < contract.trial_end_on:
         end = contract.trial_end_on
         return Stretch(interval, Span(0, day, end, day, end, contract.zone), trial=True)
-    schedule = contract.schedule(interval)
-    span = schedule.span(schedule.containing(day)[0])
+    span = _span(contract.schedule(interval), day)
     last = terms.known_end()
     if last and last < span.end:
         span = replace(span, end=last)
     return Stretch(interval, span)
+
+
+# Customers who started on one day share their periods.
+@lru_cache(maxsize=10_000)
+def _span(schedule: Schedule, day: date) -> Span:
+    return schedule.span(schedule.containing(day)[0])
 
 
 def _status(contract: Contract, ended: date | None, at: datetime) -> str:

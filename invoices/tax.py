@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
 
-from billing.money import minor_digits, round_half_up
+from billing.money import divide_half_up, minor_digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +29,12 @@ def line_tax(amount_minor: int, rate: Decimal, inclusive: bool, currency: str) -
     """
     if not rate.is_finite() or rate < 0:
         raise ValueError(f"{rate} is no tax rate.")
-    share = Fraction(rate)
+    minor_digits(currency)
+    numerator, denominator = rate.as_integer_ratio()
     if inclusive:
-        tax = _rounded(amount_minor * share / (1 + share), currency)
+        tax = divide_half_up(amount_minor * numerator, denominator + numerator)
         return LineTax(amount_minor - tax, tax, amount_minor)
-    tax = _rounded(amount_minor * share, currency)
+    tax = divide_half_up(amount_minor * numerator, denominator)
     return LineTax(amount_minor, tax, amount_minor + tax)
 
 
@@ -47,7 +47,3 @@ def credit_tax(credited_minor: int, amount_minor: int, rate: Decimal, inclusive:
     before = line_tax(credited_minor, rate, inclusive, currency)
     after = line_tax(credited_minor + amount_minor, rate, inclusive, currency)
     return LineTax(after.net - before.net, after.tax - before.tax, after.gross - before.gross)
-
-
-def _rounded(exact_minor: Fraction, currency: str) -> int:
-    return round_half_up(exact_minor / 10 ** minor_digits(currency), currency)
