@@ -1,10 +1,10 @@
-"""Cut the product's two fonts from Noto Sans CJK SC. Run by hand, never by set-up.
+"""Cut the product's fonts from Noto Sans CJK SC. Run by hand, never by set-up.
 
     apt-get install fonts-noto-cjk
     .venv/bin/python tenants/fonts/make_fonts.py
 
-Writes `MingzhangSans-Regular.ttf`, `MingzhangSans-Bold.ttf` and `coverage.txt` beside itself. Takes about
-a minute; the same source gives the same bytes. The fonts are renamed because Noto is a trademark;
+Writes `MingzhangSans-*.ttf` (all), `MingzhangSansCommon-*.ttf` (what most documents need) and `coverage.txt` beside
+itself. Takes about a minute; the same source gives the same bytes. The fonts are renamed because Noto is a trademark;
 copyright and licence entries stay as they are.
 """
 
@@ -26,6 +26,7 @@ FACE = "Noto Sans CJK SC"
 FAMILY = "Mingzhang Sans"
 VERSION = "Version 1.000"
 SIZE_LIMIT = 8_500_000
+COMMON = 2  # the rank up to which a character is in the common font: Latin, signs, GB 2312
 UNITS_OF_ERROR = 1.0
 DROPPED = ("vhea", "vmtx", "VORG", "BASE", "DSIG")
 
@@ -54,11 +55,10 @@ def main() -> None:
             chosen = everything - spared(font, everything)
         keep(font, chosen)
         common_first(font)
-        rename(font, weight)
-        path = HERE / f"MingzhangSans-{weight}.ttf"
-        font.save(path)
-        sys.stdout.write(f"{path.name}: {path.stat().st_size:,} bytes, {len(font.getBestCmap()):,} characters\n")
+        save(font, FAMILY, weight)
         covered = set(font.getBestCmap()) if covered is None else covered & set(font.getBestCmap())
+        keep(font, {code for code in covered if rarity(code)[0] <= COMMON})
+        save(font, f"{FAMILY} Common", weight)
     write_coverage(covered or set())
 
 
@@ -184,16 +184,23 @@ def maximum_profile(count: int):
     return maxp
 
 
-def rename(font: TTFont, weight: str) -> None:
+def save(font: TTFont, family: str, weight: str) -> None:
+    rename(font, family, weight)
+    path = HERE / f"{family.replace(' ', '')}-{weight}.ttf"
+    font.save(path)
+    sys.stdout.write(f"{path.name}: {path.stat().st_size:,} bytes, {len(font.getBestCmap()):,} characters\n")
+
+
+def rename(font: TTFont, family: str, weight: str) -> None:
     """Every entry that carries the trademark gets our name; 0, 7, 13 and 14 (rights and licence) stay."""
     font["OS/2"].achVendID = "MING"
     font.recalcTimestamp = False
-    post_script = f"{FAMILY.replace(' ', '')}-{weight}"
+    post_script = f"{family.replace(' ', '')}-{weight}"
     ours = {
-        1: FAMILY,
+        1: family,
         2: weight,
         3: f"{VERSION};{post_script}",
-        4: f"{FAMILY} {weight}",
+        4: f"{family} {weight}",
         5: VERSION,
         6: post_script,
     }
