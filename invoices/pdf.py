@@ -16,12 +16,14 @@ from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import NoReturn
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from billing import formatting
 from invoices.document import InvoiceDocument
@@ -47,6 +49,7 @@ def private_fontconfig(folder: Path) -> Path:
 
 os.environ["FONTCONFIG_FILE"] = str(private_fontconfig(Path(settings.VAR_DIR) / "fontconfig"))
 
+from cssselect2 import ElementWrapper  # noqa: E402
 from weasyprint import CSS, HTML  # noqa: E402
 from weasyprint.text.fonts import FontConfiguration  # noqa: E402
 from weasyprint.urls import URLFetcher  # noqa: E402
@@ -89,21 +92,20 @@ def markup(document: InvoiceDocument) -> str:
 def facts(document: InvoiceDocument) -> list[tuple[str, str, str, str]]:
     """Return the rows of the table of facts: label and value of the buyer, label and value of the seller."""
     buyer, seller = document.buyer, document.seller
-    due_date = document.due_date if document.kind == "invoice" else None
+    comma = pgettext("between facts", ", ")
+    due = formatting.day(document.due_date, document.language) if document.due_date else ""
     left = [
         (_("Customer"), buyer.legal_name),
         (_("Tax number"), buyer.tax_number),
-        (_("Address"), buyer.address),
-        (_("Telephone"), buyer.phone),
-        (_("Purchase order"), document.purchase_order),
+        (_("Address"), comma.join(filter(None, (buyer.address, buyer.phone)))),
         (_("Cost centre"), document.cost_centre),
+        (_("Order number"), document.purchase_order),
     ]
     right = [
         (_("Seller"), seller.legal_name),
         (_("Tax number"), seller.tax_number),
-        (_("Address"), seller.address),
-        (_("Telephone"), seller.phone),
-        (_("Due date"), formatting.day(due_date, document.language) if due_date else ""),
+        (_("Address"), comma.join(filter(None, (seller.address, seller.phone)))),
+        (_("Due date"), due if document.kind == "invoice" else ""),
         (_("State"), document.status),
     ]
     sides = ([row for row in side if row[1]] for side in (left, right))
@@ -111,12 +113,30 @@ def facts(document: InvoiceDocument) -> list[tuple[str, str, str, str]]:
 
 
 def typeset(html: str) -> bytes:
-    fonts, stylesheet, fetcher = kept()
-    page = HTML(string=html, url_fetcher=fetcher)
-    pdf = page.write_pdf(stylesheets=[stylesheet], font_config=fonts)
+    fonts, stylesheet = kept()
+    pdf = Page(html).write_pdf(stylesheets=[stylesheet], font_config=fonts)
     if pdf is None:
         raise RuntimeError("WeasyPrint answered nothing")
     return pdf
+
+
+class Page(HTML):
+    """A document's markup, read as XML, with a style sheet for the elements that it uses.
+
+    HTML in full costs a fifth of the time, half of it in style rules for elements that no document has. This reaches
+    behind WeasyPrint's interface in two places, so its version has a ceiling and the tests compare the outcome.
+    """
+
+    def __init__(self, markup: str) -> None:
+        root = ElementTree.fromstring(markup)
+        self.base_url = None
+        self.media_type = "print"
+        self.url_fetcher = NoFetcher()
+        self.wrapper_element = ElementWrapper.from_html_root(root, content_language=None)
+        self.etree_element = self.wrapper_element.etree_element
+
+    def _ua_stylesheets(self, forms: bool = False) -> list[CSS]:
+        return [elements()]
 
 
 class NoFetcher(URLFetcher):
@@ -127,10 +147,15 @@ class NoFetcher(URLFetcher):
 
 
 @cache
-def kept() -> tuple[FontConfiguration, CSS, URLFetcher]:
+def elements() -> CSS:
+    return CSS(string=render_to_string("invoices/elements.css"))
+
+
+@cache
+def kept() -> tuple[FontConfiguration, CSS]:
     """Fonts and parsed stylesheet, made once a process."""
     fonts = FontConfiguration()
-    return fonts, CSS(string=render_to_string("invoices/document.css"), font_config=fonts), NoFetcher()
+    return fonts, CSS(string=render_to_string("invoices/document.css"), font_config=fonts)
 
 
 class GlyphWatch(logging.Handler):

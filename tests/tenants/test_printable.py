@@ -66,12 +66,20 @@ def test_its_list_is_what_the_font_has(weight):
 
 
 @pytest.mark.parametrize("weight", ["Regular", "Bold"])
-def test_its_fonts_have_outlines_that_keep_documents_small_and_our_name(weight):
-    path = printable.FONTS / f"MingzhangSans-{weight}.ttf"
+def test_its_common_font_has_what_most_documents_need(weight):
+    with TTFont(printable.FONTS / f"MingzhangSansCommon-{weight}.ttf", lazy=True) as font:
+        covered = set(font.getBestCmap())
+    assert covered <= printable.coverage()
+    assert {ord(character) for character in "人民币贰仟柒佰零柒元整−¥×（）、。"} <= covered
+
+
+@pytest.mark.parametrize("name", ["MingzhangSans-Regular", "MingzhangSansCommon-Bold"])
+def test_its_fonts_have_outlines_that_keep_documents_small_and_our_name(name):
+    path = printable.FONTS / f"{name}.ttf"
     with TTFont(path, lazy=True) as font:
         assert "glyf" in font
         assert "CFF " not in font
-        assert font["name"].getDebugName(1) == "Mingzhang Sans"
+        assert font["name"].getDebugName(6) == name
         assert font["OS/2"].fsType == 0
         assert "SIL Open Font License" in font["name"].getDebugName(13)
     assert path.stat().st_size <= 8_500_000

@@ -1,0 +1,1 @@
+"""Speed, as ratios within one run: `.venv/bin/python -m tests.benchmarks [name ...]`."""
