@@ -115,6 +115,8 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_FORM_FIELD = "login"
+AXES_USERNAME_CALLABLE = "tenants.accounts.name_tried"
+AXES_LOCKOUT_TEMPLATE = "account/locked.html"
 HIJACK_PERMISSION_CHECK = "tenants.accounts.may_view_as"
 
 LANGUAGE_CODE = "zh-hans"
