@@ -111,6 +111,8 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "tenants.accounts.InvitedOnly"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+# One throttle, in the database, so that every process counts together: axes. Allauth counts in the memory of each.
+ACCOUNT_RATE_LIMITS = {"login_failed": None}
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
 
@@ -18,3 +21,10 @@ class InvitedOnly(DefaultAccountAdapter):
 def may_view_as(*, hijacker: User, hijacked: User) -> bool:
     """Return whether an operator may look at the pages as this customer's member sees them (read only, and logged)."""
     return hijacker.is_active and hijacker.has_perm("tenants.view_tenant") and hijacked.is_active and not hijacked.is_staff
+
+
+def name_tried(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
+    """Return the address that somebody tries to log in with, whatever the form calls it: tries are counted for each."""
+    given = {**(request.POST.dict() if request else {}), **(credentials or {})}
+    tried = next((given[name] for name in ("email", "username", "login") if given.get(name)), "")
+    return str(tried).strip().lower()

@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from invoices.pages import frame
 from invoices.pages.visit import Visit
@@ -82,6 +83,7 @@ def acting(*, roles: frozenset) -> Callable[[Callable[..., str | HttpResponse]],
         def view(request: HttpRequest, company: str, **names: Any) -> HttpResponse:
             visit = visit_of(request, company)
             try:
+                refuse_onlookers(request)
                 access.require(visit.member, roles)
                 answer = act(visit, request, **names)
             except DomainError as refusal:
@@ -91,6 +93,12 @@ def acting(*, roles: frozenset) -> Callable[[Callable[..., str | HttpResponse]],
         return view
 
     return dressed
+
+
+def refuse_onlookers(request: HttpRequest) -> None:
+    """Our own staff may look at a customer's pages, and never act for the customer."""
+    if getattr(request.user, "is_hijacked", False):
+        raise NotAllowed(_("You are looking at this customer's pages. Only the customer's own people can do this."))
 
 
 def form_page(place: str, *, roles: frozenset) -> Callable[[Callable[..., Any]], View]:

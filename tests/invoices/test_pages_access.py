@@ -154,3 +154,28 @@ def test_it_refuses_a_receiver_of_bills_without_address(told):
     page = logged_in(told.alice).post("/c/acme/settings/contacts/new/", new).content.decode()
     assert "Nothing was saved." in page
     assert not told.acme.contacts.exists()
+
+
+def test_our_staff_may_look_and_never_act(told):
+    """Looking as a customer's member (django-hijack) shows the page and refuses the click."""
+    staff = portal.User.objects.create_superuser("olga@example.com", portal.PASSWORD)
+    client = logged_in(told.alice)
+    session = client.session
+    session["hijack_history"] = [str(staff.pk)]
+    session.save()
+    page = client.get("/c/acme/").content.decode()
+    assert "You are looking as alice" in page
+    refused = client.post(f"/c/acme/subscription/{told.subscription.pk}/renewal/off/")
+    assert refused.status_code == 403
+    told.subscription.refresh_from_db()
+    assert told.subscription.auto_renew
+
+
+def test_ten_wrong_passwords_lock_the_one_account_from_here(told, client):
+    wrong = {"login": "alice@example.com", "password": "wrong"}
+    told_so = [client.post("/account/login/", wrong).status_code for _try in range(10)]
+    locked = client.post("/account/login/", wrong | {"password": portal.PASSWORD})
+    assert told_so[0] == 200
+    assert locked.status_code == 429
+    other = client.post("/account/login/", {"login": "bob@example.com", "password": portal.PASSWORD})
+    assert other.status_code == 302
