@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -20,7 +21,7 @@ from invoices.models import Invoice, InvoiceLine
 from invoices.tax import LineTax, line_tax
 from invoices.totals import Totals
 from tenants import audit
-from tenants.bulk import copy_in, reserve
+from tenants.bulk import copy_in, mark, reserve
 from tenants.models import Tenant, User
 
 # (payer, seller, currency, way of payment)
@@ -71,13 +72,40 @@ INVOICE_COLUMNS = [
 ]
 
 
+class Waiting(NamedTuple):
+    """A charge that waits, with what its subscription says of the bill; a plain row, for a run has many."""
+
+    pk: int
+    payer_id: int
+    seller_id: int
+    subscription_id: int
+    currency: str
+    code: str
+    kind: str
+    reason: str
+    name: str
+    name_en: str
+    service_start_on: date
+    service_end_on: date
+    quantity: Decimal
+    unit: str
+    unit_en: str
+    amount_minor: int
+    tax_rate: Decimal
+    tax_inclusive: bool
+    due_on: date
+    subscription__pays: str
+    subscription__purchase_order: str
+    subscription__cost_centre: str
+
+
 @dataclass(slots=True)
 class Group:
     """The charges of one bill to be."""
 
     side: Side
     charge_on: date
-    charges: list[Charge] = field(default_factory=list)
+    charges: list[Waiting] = field(default_factory=list)
 
     @property
     def amount_minor(self) -> int:
@@ -102,7 +130,7 @@ def draft(payer_ids: Iterable[int], *, at: datetime) -> list[int]:
     copy_in(Invoice, INVOICE_COLUMNS, (_invoice_row(n, g, payers[g.side[0]], taxes[n], at) for n, g in rows))
     copy_in(InvoiceLine, LINE_COLUMNS, (row for n, g in rows for row in _line_rows(n, g, taxes[n])))
     taken = [charge.pk for group in groups for charge in group.charges]
-    Charge.objects.filter(pk__in=taken).update(taken_at=at)
+    mark(Charge, "taken_at", at, taken)
     return numbers
 
 
@@ -128,7 +156,7 @@ def waiting_payers(at: datetime) -> Any:
     return Tenant.objects.filter(Exists(Charge.objects.waiting().filter(payer=OuterRef("pk"))), ~Exists(due))
 
 
-def group_up(charges: Sequence[Charge]) -> Iterator[Group]:
+def group_up(charges: Sequence[Waiting]) -> Iterator[Group]:
     """Yield the bills of one side of charges, earliest day first.
 
     Zero charges go with the first bill of their day or later and wait when there is none; a group below zero waits for
@@ -150,7 +178,7 @@ def group_up(charges: Sequence[Charge]) -> Iterator[Group]:
 def _without_debts(groups: list[Group]) -> list[Group]:
     """Join each group that is below zero to the next one, until the sum is not below zero; a last one waits."""
     done: list[Group] = []
-    carried: list[Charge] = []
+    carried: list[Waiting] = []
     for group in groups:
         group.charges = carried + group.charges
         if group.amount_minor < 0:
@@ -166,24 +194,24 @@ def _lock(payer_ids: Iterable[int], at: datetime) -> dict[int, Tenant]:
     return {p.pk: p for p in payers.select_for_update(of=("self",), no_key=True, skip_locked=True).order_by("pk")}
 
 
-def _sides(payers: dict[int, Tenant]) -> dict[Side, list[Charge]]:
-    found: dict[Side, list[Charge]] = defaultdict(list)
-    charges = Charge.objects.waiting().filter(payer__in=payers).select_related("subscription")
-    for charge in charges.defer("details").order_by("pk"):
+def _sides(payers: dict[int, Tenant]) -> dict[Side, list[Waiting]]:
+    found: dict[Side, list[Waiting]] = defaultdict(list)
+    charges = Charge.objects.waiting().filter(payer__in=list(payers)).order_by("pk")
+    for charge in map(Waiting._make, charges.values_list(*Waiting._fields)):
         found[_side(charge)].append(charge)
     return found
 
 
-def _side(charge: Charge) -> Side:
-    return charge.payer_id, charge.seller_id, charge.currency, charge.subscription.pays
+def _side(charge: Waiting) -> Side:
+    return charge.payer_id, charge.seller_id, charge.currency, charge.subscription__pays
 
 
-def _place(charge: Charge) -> tuple[Any, ...]:
+def _place(charge: Waiting) -> tuple[Any, ...]:
     """Where a charge stands on the bill: by subscription, what is paid ahead first, then by kind as in the price list."""
     return charge.subscription_id, charge.kind == "usage", charge.service_start_on, KINDS.get(charge.kind, 9), charge.pk
 
 
-def _tax(charge: Charge) -> LineTax:
+def _tax(charge: Waiting) -> LineTax:
     return line_tax(charge.amount_minor, charge.tax_rate, charge.tax_inclusive, charge.currency)
 
 
@@ -196,7 +224,6 @@ def _invoice_row(number: int, group: Group, payer: Tenant, taxes: Sequence[LineT
         tax=sum(tax.tax for tax in taxes),
         total=sum(tax.gross for tax in taxes),
     )
-    subscriptions = [charge.subscription for charge in group.charges]
     return (
         number,
         payer_id,
@@ -208,8 +235,8 @@ def _invoice_row(number: int, group: Group, payer: Tenant, taxes: Sequence[LineT
         "draft",
         payer.timezone,
         payer.language,
-        _one({s.purchase_order for s in subscriptions}) or payer.purchase_order,
-        _one({s.cost_centre for s in subscriptions}) or payer.cost_centre,
+        _one({c.subscription__purchase_order for c in group.charges}) or payer.purchase_order,
+        _one({c.subscription__cost_centre for c in group.charges}) or payer.cost_centre,
         sums.subtotal,
         sums.discount,
         sums.tax,

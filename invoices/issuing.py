@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
@@ -18,6 +17,20 @@ from tenants.models import Seller, Tenant, User
 from usage.periods import local_day
 
 Kind = Account.Kind
+BUYER = ("code", "name", "name_en", "tax_number", "address", "phone")
+
+
+class Draft(NamedTuple):
+    """What numbering and booking need to know of a draft; a plain row, for a run has many."""
+
+    pk: int
+    tenant_id: int
+    seller_id: int
+    currency: str
+    zone: str
+    charge_on: date
+    total_minor: int
+    tax_minor: int
 
 
 @transaction.atomic
@@ -28,15 +41,15 @@ def issue(draft_ids: Iterable[int], *, at: datetime, by: User | None = None) -> 
     commits or none. Seller and buyer are copied as they are now. An invoice of zero is paid at once (CONTRACTS rule 9).
     """
     wanted = list(draft_ids)
-    sellers = Seller.objects.filter(invoices__in=wanted).distinct().order_by("pk")
+    named = Invoice.objects.filter(pk__in=wanted).values_list("seller_id", flat=True).distinct()
+    sellers = list(Seller.objects.filter(pk__in=set(named)).order_by("pk"))
     # Series before invoices, by ascending id: the one order of locks.
     series = {seller.pk: _series(seller, local_day(at, seller.timezone).year) for seller in sellers}
     drafts = _ready(wanted, at)
-    by_seller: dict[int, list[Invoice]] = defaultdict(list)
-    for invoice in drafts:
-        by_seller[invoice.seller_id].append(invoice)
-    for seller_id, invoices in by_seller.items():
-        _issue(series[seller_id], invoices, at, by)
+    for seller in sellers:
+        mine = [invoice for invoice in drafts if invoice.seller_id == seller.pk]
+        if mine:
+            _issue(seller, series[seller.pk], mine, at, by)
     return [invoice.pk for invoice in drafts]
 
 
@@ -61,7 +74,7 @@ def seller_copy(seller: Seller) -> dict[str, Any]:
 
 def buyer_copy(tenant: Tenant) -> dict[str, Any]:
     """Return what a document keeps of its buyer."""
-    return {name: getattr(tenant, name) for name in ("code", "name", "name_en", "tax_number", "address", "phone")}
+    return {name: getattr(tenant, name) for name in BUYER}
 
 
 def series_of(seller: Seller, kind: str, year: int) -> NumberSeries:
@@ -77,15 +90,15 @@ def _series(seller: Seller, year: int) -> NumberSeries:
     return series_of(seller, NumberSeries.Kind.INVOICE, year)
 
 
-def _ready(ids: Sequence[int], at: datetime) -> list[Invoice]:
-    drafts = Invoice.objects.filter(pk__in=ids, status=Invoice.Status.DRAFT).select_related("seller", "tenant")
-    locked = drafts.select_for_update(of=("self",), no_key=True).order_by("pk")
-    return [invoice for invoice in locked if invoice.charge_on <= local_day(at, invoice.zone)]
+def _ready(ids: Sequence[int], at: datetime) -> list[Draft]:
+    drafts = Invoice.objects.filter(pk__in=ids, status=Invoice.Status.DRAFT)
+    locked = drafts.select_for_update(no_key=True).order_by("pk").values_list(*Draft._fields)
+    return [draft for draft in map(Draft._make, locked) if draft.charge_on <= local_day(at, draft.zone)]
 
 
-def _issue(series: NumberSeries, invoices: list[Invoice], at: datetime, by: User | None) -> None:
-    numbered = sorted(invoices, key=lambda invoice: (invoice.charge_on, invoice.pk))
-    rows = list(_numbered(series, numbered, at, by))
+def _issue(seller: Seller, series: NumberSeries, drafts: list[Draft], at: datetime, by: User | None) -> None:
+    numbered = sorted(drafts, key=lambda draft: (draft.charge_on, draft.pk))
+    rows = list(_numbered(seller, series, numbered, at, by))
     columns = ["status", "series_id", "sequence", "number", "issued_at", "issued_by_id", "due_on", "paid_at"]
     types = ["text", "bigint", "bigint", "text", "timestamptz", "bigint", "date", "timestamptz"]
     update_from("invoices_invoice", [*columns, "seller_copy", "buyer_copy"], [*types, "jsonb", "jsonb"], rows)
@@ -97,10 +110,13 @@ def _issue(series: NumberSeries, invoices: list[Invoice], at: datetime, by: User
 
 
 def _numbered(
-    series: NumberSeries, invoices: Sequence[Invoice], at: datetime, by: User | None
+    seller: Seller, series: NumberSeries, drafts: Sequence[Draft], at: datetime, by: User | None
 ) -> Iterator[tuple[Any, ...]]:
-    sellers = {invoice.seller_id: seller_copy(invoice.seller) for invoice in invoices}
-    for sequence, invoice in enumerate(invoices, start=series.last_number + 1):
+    sold_by = seller_copy(seller)
+    buyers = {
+        row["pk"]: row for row in Tenant.objects.filter(pk__in={d.tenant_id for d in drafts}).values("pk", *BUYER)
+    }
+    for sequence, invoice in enumerate(drafts, start=series.last_number + 1):
         settled = invoice.total_minor == 0
         yield (
             invoice.pk,
@@ -110,19 +126,15 @@ def _numbered(
             series.written(sequence),
             at,
             by.pk if by else None,
-            _due(invoice, at),
+            # On the day of issue, or after the seller's payment days (CONTRACTS rule 20).
+            local_day(at, invoice.zone) + timedelta(days=seller.payment_days),
             at if settled else None,
-            sellers[invoice.seller_id],
-            buyer_copy(invoice.tenant),
+            sold_by,
+            {name: buyers[invoice.tenant_id][name] for name in BUYER},
         )
 
 
-def _due(invoice: Invoice, at: datetime) -> date:
-    """Return when an invoice is due: on the day of issue, or after the seller's payment days (CONTRACTS rule 20)."""
-    return local_day(at, invoice.zone) + timedelta(days=invoice.seller.payment_days)
-
-
-def _entry(invoice: Invoice, at: datetime) -> ledger.Entry:
+def _entry(invoice: Draft, at: datetime) -> ledger.Entry:
     """Return the booking of an issued invoice: owed by the customer, of it tax, and the rest not earned yet."""
     return ledger.Entry(
         seller_id=invoice.seller_id,
