@@ -26,12 +26,13 @@ from tenants.models import Tenant
 LEVELS = ("max", "latest", "time_weighted")
 WEIGHTED = "time_weighted"
 
-# Adds the instant at which the next event of the hour takes over; `{rows}` has tenant_id, meter_id, dimension, bucket, key,
+# Adds the instant at which the next level of the hour takes over, as `next_at`; `{rows}` has tenant_id, meter_id, dimension, bucket, key,
 # occurred_at, quantity, level, weighted. Equal instants: the greater key comes later.
 SEQUENCE = """
   SELECT r.*, lead(r.occurred_at) OVER (
-    PARTITION BY {series}, r.bucket ORDER BY r.occurred_at, r.key COLLATE "C") AS next_at
-  FROM {rows} r"""
+    PARTITION BY {series}, r.bucket, r.dimension ORDER BY r.occurred_at, r.key COLLATE "C") AS next_at
+  FROM {rows} r WHERE r.level
+  UNION ALL SELECT r.*, NULL FROM {rows} r WHERE NOT r.level"""
 
 # The columns of a counter, out of a SEQUENCE.
 FOLD = """
@@ -77,7 +78,7 @@ WITH hours AS MATERIALIZED (
     AND date_trunc('hour', e.occurred_at, (SELECT timezone FROM tenants_tenant WHERE id = %(tenant)s)) = h.bucket
 ), folded AS (
   SELECT meter_id, dimension, bucket, {FOLD}
-  FROM ({SEQUENCE.format(rows="living", series="r.meter_id, r.dimension")}) s GROUP BY meter_id, dimension, bucket
+  FROM ({SEQUENCE.format(rows="living", series="r.meter_id")}) s GROUP BY meter_id, bucket, dimension
 ), members AS (
   SELECT meter_id, dimension, bucket, member, count(*) AS events
   FROM living WHERE member <> '' GROUP BY meter_id, dimension, bucket, member
@@ -147,8 +148,8 @@ WITH living AS (
 
 _COUNTERS = f"""{_EXPECTED}, folded AS (
   SELECT tenant_id, meter_id, dimension, bucket, {FOLD}
-  FROM ({SEQUENCE.format(rows="living", series="r.tenant_id, r.meter_id, r.dimension")}) s
-  GROUP BY tenant_id, meter_id, dimension, bucket
+  FROM ({SEQUENCE.format(rows="living", series="r.tenant_id, r.meter_id")}) s
+  GROUP BY tenant_id, meter_id, bucket, dimension
 ), counted AS (SELECT * FROM usage_usagecounter WHERE %(all)s OR tenant_id = ANY(%(tenants)s))
 SELECT tenant_id, meter_id, dimension::text, bucket, v.name, v.counted, v.expected
 FROM counted c FULL JOIN folded f USING (tenant_id, meter_id, dimension, bucket)

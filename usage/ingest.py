@@ -46,8 +46,8 @@ WITH known AS MATERIALIZED (
   FROM added a JOIN known ON known.id = a.meter_id
 ), folded AS (
   SELECT meter_id, dimension, bucket, {FOLD}
-  FROM ({SEQUENCE.format(rows="placed", series="r.meter_id, r.dimension")}) s
-  GROUP BY meter_id, dimension, bucket
+  FROM ({SEQUENCE.format(rows="placed", series="r.meter_id")}) s
+  GROUP BY meter_id, bucket, dimension
 ), counted AS (
   INSERT INTO usage_usagecounter AS c (tenant_id, meter_id, dimension, bucket, events, total, highest, first_at, last_at,
     last_key, last_value, area)
@@ -76,7 +76,7 @@ WITH known AS MATERIALIZED (
   GROUP BY meter_id, dimension, bucket, member ORDER BY meter_id, dimension, bucket, member COLLATE "C"
   ON CONFLICT (tenant_id, meter_id, bucket, dimension, member) DO UPDATE SET events = u.events + excluded.events
 ), marked AS ({MARK.format(hours="counted")})
-SELECT key, NULL, NULL, NULL FROM added
+SELECT k, NULL, NULL, NULL FROM given WHERE k NOT IN (SELECT key FROM added)
 UNION ALL SELECT NULL, meter_id, dimension::text, bucket FROM counted WHERE area < 0
 """
 
@@ -223,7 +223,7 @@ class _Batch:
         return Refusal("too_early", "occurred_at", message % {"minutes": settings.USAGE_EARLY_MINUTES})
 
     def _insert(self, rows: list[Row]) -> set[str]:
-        """Insert and count what is new; return its keys."""
+        """Insert and count what is new; return its keys. The statement answers with the others, which are few."""
         used = {meter.id: meter for meter in self.meters.values() if meter}
         chosen = [used[number] for number in {made.m for made in rows} if number in used]
         found = self.cursor.execute(
@@ -240,7 +240,7 @@ class _Batch:
         again = [hour(*place) for key, *place in found if key is None]
         if again:
             counting.count_again(self.cursor, self.tenant_id, again)
-        return {key for key, *_place in found if key is not None}
+        return {made.k for made in rows} - {key for key, *_place in found}
 
     def _compare(self, rows: list[Row], reasons: dict[int, Refusal], taken: dict[str, int]) -> None:
         """Answer for what was not inserted; `taken` says which place of the batch each new key went to."""

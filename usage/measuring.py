@@ -131,8 +131,8 @@ SELECT n, sum(events)::bigint, count(DISTINCT member COLLATE "C")::numeric FROM 
 # The level with which a recurring meter begins, then each hour's levels and the gap before its first one. An hour's area
 # runs to its end, so the gap of the next is measured from there; the last one's is cut or drawn out to the period's end.
 _LEVELS = f"""{_SERIES}, {_EDGES}, folded AS (
-  SELECT n, dimension, bucket, {FOLD} FROM ({SEQUENCE.format(rows="edges", series="r.n, r.dimension")}) q
-  GROUP BY n, dimension, bucket
+  SELECT n, dimension, bucket, {FOLD} FROM ({SEQUENCE.format(rows="edges", series="r.n")}) q
+  GROUP BY n, bucket, dimension
 ), pieces AS (
   SELECT s.n, c.dimension, c.bucket, c.events::bigint, c.highest, c.first_at, c.last_value, c.area
   FROM series s JOIN usage_usagecounter c
