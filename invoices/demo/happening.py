@@ -51,7 +51,7 @@ def _amounts(
         for member in range(1, int(customer.size) + 1):
             if chance.randrange(100) < WEEK[day.weekday()] * 2 // 3:
                 yield chance.randrange(9, 18), "1", {"member": f"member-{member:02d}"}
-    elif "on" not in habit or habit["on"] == day.weekday():
+    elif "weekday" not in habit or habit["weekday"] == day.weekday():
         yield from _split(customer, habit, _scaled(customer, habit, day, chance), chance)
 
 
@@ -75,7 +75,7 @@ def _split(
 
 def _scaled(customer: Customer, habit: Mapping[str, Any], day: date, chance: Random) -> Decimal:
     """Return a day's quantity: size, weekday, season, holiday, and up to 30 % of chance."""
-    percent = 100 if "on" in habit else WEEK[day.weekday()]
+    percent = 100 if "weekday" in habit else WEEK[day.weekday()]
     whole = Decimal(habit["a_day"]) * customer.size * percent * _season(customer, day) * chance.randrange(70, 131)
     if (day.month, day.day) in ((10, 1), (10, 2), (10, 3), (5, 1), (1, 1)):
         whole *= Decimal("0.3")

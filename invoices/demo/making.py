@@ -39,10 +39,16 @@ def begun() -> bool:
     return Seller.objects.exists() or Tenant.objects.exists()
 
 
+def cut_short() -> bool:
+    """Whether a demo was begun in this database and never completed."""
+    return made_at() is None and User.objects.filter(email=OPERATOR).exists()
+
+
 def make(size: Size, *, now: datetime, progress: Progress) -> None:
     """Make everything up to `now`; raise WrongState in a database that is in use."""
     if begun():
         raise WrongState("This database is in use; the demo needs an empty one.")
+    printing.hurry()
     today = now.astimezone(ZONE).date()
     first = reading.months_before(today, size.months)
     opened = datetime(first.year, first.month, first.day, tzinfo=ZONE)
@@ -59,10 +65,6 @@ def make(size: Size, *, now: datetime, progress: Progress) -> None:
     progress("documents", 0, 0)
     printing.share(printing.print_all, size.jobs)
     progress("mails", 0, 0)
-    printing.share(partial(_send, now), size.jobs)
+    printing.share(partial(printing.send_all, now), size.jobs)
     with transaction.atomic():
         audit.record(MADE, tenant=None, at=now, by=operator, customers=len(people))
-
-
-def _send(now: datetime, part: tuple[int, int]) -> None:
-    printing.send_all(now, part)

@@ -8,15 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from types import FrameType
 
 from django.conf import settings
 
 PATIENCE = 15  # seconds that a child is given to end by itself
-
-
-class Ending(Exception):
-    """Somebody asked this process to end."""
 
 
 def free_port(wanted: int) -> int:
@@ -32,50 +27,36 @@ def free_port(wanted: int) -> int:
     raise OSError(f"no port from {wanted} to {wanted + 99} is free")
 
 
+def commands(port: int) -> list[list[str]]:
+    """Return the site and its worker with beat, as arguments of `python -m`."""
+    return [
+        ["gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--workers=2", "--threads=4", "--log-level=warning"],
+        ["celery", "-A", "config", "worker", "-B", "--pool=solo", "--loglevel=warning", "--without-mingle"],
+    ]
+
+
 def serve(port: int) -> int:
     """Serve on the port until Ctrl-C, a termination, or the death of a child; return the exit code."""
-    environment = os.environ | {"SITE_URL": f"http://127.0.0.1:{port}"}
-    web = [
-        "gunicorn",
-        "config.wsgi",
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--workers",
-        "2",
-        "--threads",
-        "4",
-        "--log-level",
-        "warning",
-    ]
-    worker = ["celery", "-A", "config", "worker", "-B", "--pool", "solo", "--loglevel", "warning", "--without-mingle"]
+    asked: list[int] = []
     for wanted in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(wanted, _end)
-    children = []
+        # Only noted, so that it cannot come between the birth of a child and its entry in the list.
+        signal.signal(wanted, lambda number, frame: asked.append(number))
+    environment = os.environ | {"SITE_URL": f"http://127.0.0.1:{port}"}
+    children: list[subprocess.Popen[bytes]] = []
     try:
-        for command in (web, worker):
+        for command in commands(port):
             # Each in a session of its own: Ctrl-C reaches this process alone, which then ends them in order.
-            children.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", *command], cwd=settings.BASE_DIR, env=environment, start_new_session=True
-                )
-            )
-        while all(child.poll() is None for child in children):
-            time.sleep(0.3)
-        return 1
-    except Ending:
-        return 0
+            whole = [sys.executable, "-m", *command]
+            children.append(subprocess.Popen(whole, cwd=settings.BASE_DIR, env=environment, start_new_session=True))
+        while not asked and all(child.poll() is None for child in children):
+            time.sleep(0.2)
     finally:
         _stop(children)
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    raise Ending
+    return 0 if asked else 1
 
 
 def _stop(children: list[subprocess.Popen[bytes]]) -> None:
     """Ask the children to end, the main process of each alone; who does not is killed."""
-    for wanted in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(wanted, signal.SIG_IGN)
     for child in reversed(children):
         if child.poll() is None:
             child.terminate()

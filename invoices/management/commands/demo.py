@@ -61,23 +61,18 @@ class Command(BaseCommand):
             self._serve(options["port"], guests)
 
     def _make(self, size: making.Size, *, fresh: bool) -> None:
-        unfinished = making.begun() and making.made_at() is None
-        if fresh and not _is_embedded():
-            raise CommandError(
-                "--fresh drops the embedded database only. DATABASE_URL is set: empty that one yourself."
-            )
-        if unfinished and not _is_embedded():
-            raise CommandError(
-                "This database is in use, or a demo in it was cut short. Give DATABASE_URL an empty one."
-            )
-        if fresh or (unfinished and _has_demo()):
+        if fresh or making.cut_short():
+            if not _is_embedded():
+                raise CommandError(
+                    "Only the embedded database is dropped. DATABASE_URL is set: empty that one yourself."
+                )
             self.stdout.write("Beginning anew." if fresh else "An earlier demo was cut short; beginning anew.")
             _wipe()
-        elif unfinished:
-            raise CommandError("This database has customers of its own. The demo needs an empty one, or --fresh.")
         if made := making.made_at():
             self.stdout.write(f"The demo was made on {made.astimezone(ZONE):%Y-%m-%d %H:%M}; nothing is changed.")
             return
+        if making.begun():
+            raise CommandError("This database has customers of its own. The demo needs an empty one.")
         started = time.monotonic()
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         with Progress(*columns, console=Console(stderr=True), disable=not self.stderr.isatty()) as bar:
@@ -128,10 +123,6 @@ def _show(bar: Progress, task: TaskID, what: str, done: int, whole: int) -> None
 
 def _is_embedded() -> bool:
     return not os.environ.get("DATABASE_URL")
-
-
-def _has_demo() -> bool:
-    return Tenant.objects.filter(code__startswith="case-").exists() or not Tenant.objects.exists()
 
 
 def _wipe() -> None:
