@@ -120,7 +120,7 @@ def test_a_sentence_is_split_at_its_bold_parts():
             "graduated",
             {"tiers": [{"up_to": "10", "unit_amount": "2"}, {"up_to": None, "unit_amount": "1.5", "flat_amount": "3"}]},
             "分档计价，各档按各档的价",
-            ("10\u00a0条 以内 ¥2.00 / 条", "再多的部分 ¥1.50 / 条，另加 ¥3.00 一次"),
+            ("10\u00a0条以内 ¥2.00 / 条", "再多的部分 ¥1.50 / 条，另加 ¥3.00 一次"),
         ),
         ("stairstep", {"tiers": [{"up_to": None, "amount": "7"}]}, "分档计价，每档一个总价", ("再多的部分 ¥7.00",)),
         ("percentage", {"rate": "0.01", "max_amount": "5"}, "金额的 1%", ("每笔最多 ¥5.00",)),
