@@ -60,29 +60,7 @@ def english() -> dict[str, dict[str, Any]]:
 def payloads(*, tenant, person, lines, reason, method, plan, role) -> dict[str, dict[str, Any]]:
     always = {"tenant": tenant, "recipient": person}
     return {
-        "invoice_issued": {
-            **always,
-            "path": "/bills/1187/",
-            "number": "QY-2026-001187",
-            "currency": "CNY",
-            "total_minor": 270700,
-            "due_minor": 270700,
-            "due_date": "2026-11-30",
-            "capitals": "人民币贰仟柒佰零柒元整",
-            "lines": lines,
-        },
-        "credit_note_issued": {
-            **always,
-            "path": "/bills/1187/",
-            "number": "QY-C-2026-000031",
-            "refers_to": "QY-2026-001187",
-            "currency": "CNY",
-            "total_minor": 3600,
-            "returned_minor": 3600,
-            "capitals": "人民币叁拾陆元整",
-            "reason": reason,
-            "lines": [{"name": lines[2]["name"], "first": "2026-11-19", "last": "2026-11-30", "amount_minor": 3600}],
-        },
+        **papers(always, lines, reason),
         "payment_received": {
             **always,
             "path": "/bills/",
@@ -110,5 +88,33 @@ def payloads(*, tenant, person, lines, reason, method, plan, role) -> dict[str, 
             "inviter": person,
             "role": role,
             "last_day": "2026-11-27",
+        },
+    }
+
+
+def papers(always: dict[str, str], lines: list[dict[str, Any]], reason: str) -> dict[str, dict[str, Any]]:
+    return {
+        "invoice_issued": {
+            **always,
+            "path": "/bills/1187/",
+            "number": "QY-2026-001187",
+            "currency": "CNY",
+            "total_minor": 270700,
+            "due_minor": 270700,
+            "due_date": "2026-11-30",
+            "capitals": "人民币贰仟柒佰零柒元整",
+            "lines": lines,
+        },
+        "credit_note_issued": {
+            **always,
+            "path": "/bills/1187/",
+            "number": "QY-C-2026-000031",
+            "refers_to": "QY-2026-001187",
+            "currency": "CNY",
+            "total_minor": 3600,
+            "returned_minor": 3600,
+            "capitals": "人民币叁拾陆元整",
+            "reason": reason,
+            "lines": [{"name": lines[2]["name"], "first": "2026-11-19", "last": "2026-11-30", "amount_minor": 3600}],
         },
     }
