@@ -82,7 +82,7 @@ class UsageEvent(models.Model):
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("customer"), related_name="usage_events")
     meter = models.ForeignKey(Meter, models.PROTECT, verbose_name=_("meter"), related_name="events")
-    key = models.CharField(_("key"), max_length=120)
+    key = models.CharField(_("event key"), max_length=120)
     kind = models.CharField(_("kind"), max_length=4, choices=Kind, default=Kind.USE)
     occurred_at = models.DateTimeField(_("occurred"))
     quantity = models.DecimalField(_("quantity"), max_digits=30, decimal_places=10)

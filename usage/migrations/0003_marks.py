@@ -26,6 +26,9 @@ class Migration(migrations.Migration):
             name="area",
             field=models.DecimalField(decimal_places=20, default=0, max_digits=40, verbose_name="value-seconds"),
         ),
+        migrations.AlterField(
+            model_name="usageevent", name="key", field=models.CharField(max_length=120, verbose_name="event key")
+        ),
         migrations.AddConstraint(
             model_name="usagemark",
             constraint=models.UniqueConstraint(fields=("tenant", "meter"), name="mark_once_per_meter"),
