@@ -12,15 +12,20 @@ def refuse_changes(table: str, *, only: tuple[str, ...] = (), unless: str = "", 
     `only` names the columns that may still change; `unless` is a condition on OLD under which anything may change;
     `delete_when` one under which the row may go. Arrives in Python as IntegrityError (restrict_violation).
     """
-    kept = f"to_jsonb(OLD) - ARRAY[{_texts(only)}]::text[]"
-    fresh = f"to_jsonb(NEW) - ARRAY[{_texts(only)}]::text[]"
+    # The row as it would be with the free columns as they were: `*=` compares two rows byte for byte.
+    restored = " ".join(f'kept."{column}" := OLD."{column}";' for column in only)
     free = f"IF {unless} THEN RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END; END IF;" if unless else ""
     return f"""
     CREATE FUNCTION {table}_sealed() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+      kept {table};
     BEGIN
       {free}
       IF TG_OP = 'DELETE' AND ({delete_when}) THEN RETURN OLD; END IF;
-      IF TG_OP = 'UPDATE' AND {kept} = {fresh} THEN RETURN NEW; END IF;
+      IF TG_OP = 'UPDATE' THEN
+        kept := NEW; {restored}
+        IF kept *= OLD THEN RETURN NEW; END IF;
+      END IF;
       RAISE EXCEPTION '{table} is sealed: row % may not be changed', OLD.id USING ERRCODE = 'restrict_violation';
     END $$;
     CREATE TRIGGER {table}_sealed BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_sealed();
@@ -56,7 +61,3 @@ def everyone_reads(table: str) -> str:
 def nobody_reads(table: str) -> str:
     """Return SQL that takes `everyone_reads` back."""
     return f"REVOKE SELECT ON {table} FROM tenant;"
-
-
-def _texts(names: tuple[str, ...]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
