@@ -129,7 +129,7 @@ def parent_pays(visit: Visit) -> Said | None:
     sentence = _("Paid by your parent company %(company)s: nothing is deducted from you.") % named
     return Said(
         sentence,
-        _("Its bills carry your company's name on each line."),
+        _("You see your own use and prices here; its pages show the bills."),
         (Button(_("See the subscription"), visit.to("subscription")),),
     )
 

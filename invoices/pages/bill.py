@@ -203,7 +203,7 @@ def line_row(visit: Visit, line: InvoiceLine, shown: proof.Proof) -> LineRow:
         name=line.name_in(visit.language),
         first=line.service_start_on,
         last=titles.last_day(line.service_end_on),
-        reason=reason(line),
+        reason=_(", ").join(word for word in (shown.company, reason(line)) if word),
         quantity=wording.count(line.quantity, unit, visit.language),
         unit_price=shown.unit_price,
         amount=Money(line.amount_minor, currency),

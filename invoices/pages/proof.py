@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
 from billing import formatting
-from billing.models import Charge
+from billing.models import Acceptance, Charge
 from invoices.models import InvoiceLine
 from invoices.pages import charts, days, wording
 from invoices.pages.tables import address
 from invoices.pages.visit import Visit
+from tenants.models import Tenant
 from usage.models import Meter
 
 
@@ -29,8 +30,9 @@ class Working:
 
 @dataclass(frozen=True)
 class Proof:
-    """What unfolds under a line. `again` is where it is computed anew from the records."""
+    """What unfolds under a line. `again` is where it is computed anew from the records; `company` whose line it is."""
 
+    company: str
     sentence: str
     workings: tuple[Working, ...]
     unit_price: str
@@ -42,28 +44,42 @@ class Proof:
 
 
 def proofs(visit: Visit, lines: Sequence[InvoiceLine]) -> dict[int, Proof]:
-    """Return the proof of every line; a charge that belongs to another company's account stays closed."""
-    wanted = [line.charge_id for line in lines]
-    found = Charge.objects.filter(pk__in=wanted).select_related("price__meter", "period", "acceptance__version__plan")
+    """Return the proof of every line; of a subsidiary's the sum alone, its records are its own."""
+    found = Charge.objects.filter(pk__in=[line.charge_id for line in lines]).select_related("price__meter", "period")
     charges = {charge.pk: charge for charge in found}
-    return {line.pk: proof(visit, line, charges.get(line.charge_id)) for line in lines}
+    agreed, owners = acceptances(charges.values()), subsidiaries(visit)
+    return {line.pk: proof(visit, line, charges[line.charge_id], agreed, owners) for line in lines}
 
 
-def proof(visit: Visit, line: InvoiceLine, charge: Charge | None) -> Proof:
-    if charge is None:
-        return Proof(_("This line belongs to a subsidiary; its own pages explain it."), (), "", None, 0, "", "", "")
-    meter = charge.price.meter if charge.price else None
+def acceptances(charges: Iterable[Charge]) -> dict[int, Acceptance]:
+    """Return the acceptances of charges, so far as they are this company's own."""
+    found = Acceptance.objects.filter(pk__in={charge.acceptance_id for charge in charges}).select_related(
+        "version__plan"
+    )
+    return {row.pk: row for row in found}
+
+
+def subsidiaries(visit: Visit) -> dict[int, str]:
+    """Return the names of the companies that this one pays for."""
+    return {row.pk: row.name_in(visit.language) for row in Tenant.objects.filter(parent=visit.tenant)}
+
+
+def proof(
+    visit: Visit, line: InvoiceLine, charge: Charge, agreed: Mapping[int, Acceptance], owners: Mapping[int, str]
+) -> Proof:
+    own = charge.tenant_id == visit.tenant.pk
+    meter = charge.price.meter if charge.price and own else None
     window = days.Window(line.service_start_on, line.service_end_on, charge.period.start_on, visit.tenant.timezone)
-    counted = meter is not None and charge.tenant_id == visit.tenant.pk
     return Proof(
+        company="" if own else owners.get(charge.tenant_id, ""),
         sentence=sentence(charge, line, visit.language),
         workings=workings(charge, line, visit.language),
         unit_price=unit_price(charge),
-        chart=chart(visit, charge, meter, window) if meter and counted else None,
-        records=days.events(charge.tenant_id, meter, window, charge.price) if meter and counted else 0,
-        records_address=records(visit, meter, window) if meter and counted else "",
-        basis=accepted(visit, charge),
-        again=visit.to("recompute", line.invoice_id, line.pk) if charge.tenant_id == visit.tenant.pk else "",
+        chart=chart(visit, charge, meter, window) if meter else None,
+        records=days.events(charge.tenant_id, meter, window, charge.price) if meter else 0,
+        records_address=records(visit, meter, window) if meter else "",
+        basis=accepted(visit, agreed.get(charge.acceptance_id)),
+        again=visit.to("recompute", line.invoice_id, line.pk) if own else "",
     )
 
 
@@ -133,9 +149,8 @@ def unit_price(charge: Charge) -> str:
 
 def chart(visit: Visit, charge: Charge, meter: Meter, window: days.Window) -> charts.Chart:
     """Return the line's days, divided where what is included ran out."""
-    included = Decimal(charge.details.get("included") or 0)
-    params = charge.price.params if charge.price else {}
-    allowance = Decimal(params.get("included") or 0) or included or None
+    # What of the allowance was used; where some was paid for, that is all of it.
+    allowance = Decimal(charge.details.get("included") or 0) or None
     found = days.by_day(charge.tenant_id, meter, window, charge.price)
     rows = days.split(meter, found, window, days.used_before(charge.tenant_id, meter, window, charge.price), allowance)
     return charts.daily(
@@ -148,9 +163,10 @@ def chart(visit: Visit, charge: Charge, meter: Meter, window: days.Window) -> ch
     )
 
 
-def accepted(visit: Visit, charge: Charge) -> str:
-    """Return which accepted price version the line stands on."""
-    agreed = charge.acceptance
+def accepted(visit: Visit, agreed: Acceptance | None) -> str:
+    """Return which accepted price version a line stands on; a subsidiary's acceptance is on its own pages."""
+    if agreed is None:
+        return _("accepted by the subsidiary; its own pages show what and when")
     said = {
         "number": agreed.version.number,
         "by": agreed.accepted_by_name,
@@ -163,10 +179,8 @@ def accepted(visit: Visit, charge: Charge) -> str:
 
 def basis(visit: Visit, lines: Sequence[InvoiceLine]) -> tuple[tuple[str, str, str], ...]:
     """Return what the bill as a whole stands on: the plans' accepted versions. (name, words, address)."""
-    found = Charge.objects.filter(pk__in=[line.charge_id for line in lines]).select_related("acceptance__version__plan")
-    agreed = {charge.acceptance_id: charge for charge in found}
+    agreed = acceptances(Charge.objects.filter(pk__in=[line.charge_id for line in lines]))
     rows = [
-        (charge.acceptance.version.plan.name_in(visit.language), accepted(visit, charge), visit.to("costs"))
-        for charge in agreed.values()
+        (row.version.plan.name_in(visit.language), accepted(visit, row), visit.to("costs")) for row in agreed.values()
     ]
     return (*rows, (_("Deduction"), _("none: you pay this bill yourself"), visit.to("controls")))

@@ -189,3 +189,22 @@ def test_a_withdrawn_authorisation_shows_in_the_banner(told, alice):
     )
     page = alice.get("/c/acme/").content.decode()
     assert "You have withdrawn the authorisation (Tue 20 Oct)." in page
+
+
+def test_a_parent_sees_how_a_subsidiary_s_line_is_computed_and_not_its_records(told):
+    child = shop.tenant("child", parent="acme")
+    shop.subscribe(child, told.subscription.version, "2026-10-01")
+    shop.use(child, "1500", "2026-10-05 10:00", key="of-the-child")
+    shop.bill("2026-11-01 00:00")
+    bill = shop.bills(told.acme)[-1]
+    line = bill.lines.get(charge__tenant=child, code="messages")
+    with time_machine.travel(shop.at("2026-11-02 12:00"), tick=False):
+        alice = logged_in(told.alice)
+        page = alice.get(f"/c/acme/bills/{bill.pk}/").content.decode()
+        assert "苏州child家居有限公司" in page
+        # 1,500 − 1,000 = 500 at 0.05 is 25.00
+        assert (
+            "1,500\u00a0messages were used, 1,000\u00a0messages are included, 500\u00a0messages are paid for." in page
+        )
+        assert f"/lines/{line.pk}/again/" not in page
+        assert alice.post(f"/c/acme/bills/{bill.pk}/lines/{line.pk}/again/").status_code == 404
