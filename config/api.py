@@ -86,6 +86,10 @@ class Pages(CursorPagination):
     def decode_cursor(self, request: Request) -> Any:
         cursor = super().decode_cursor(request)
         # Only our own cursors hold an id; what somebody made up must not reach the database.
-        if cursor is not None and cursor.position is not None and not re.fullmatch(r"[0-9]{1,18}", cursor.position):
+        if (
+            cursor is not None
+            and cursor.position is not None
+            and not re.fullmatch(r"[0-9]{1,18}", str(cursor.position))
+        ):
             raise exceptions.NotFound(self.invalid_cursor_message)
         return cursor

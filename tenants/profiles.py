@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -75,11 +76,15 @@ def contact_mistakes(contacts: Sequence[NewContact]) -> list[DomainError]:
     found: list[DomainError] = []
     for number, said in enumerate(contacts):
         unsaved = contact_of(Tenant(), said)
-        found += _asked(unsaved, {"tenant"}, lambda field, n=number: f"contacts[{n}].{field}")
+        found += _asked(unsaved, {"tenant"}, partial(_within, number))
         if said.receives_bills and not said.email:
             message = _("Bills are sent by e-mail: give an address, or switch “receives bills” off.")
             found.append(Invalid(message, field=f"contacts[{number}].email"))
     return found + _twice([c.email.lower() for c in contacts if c.email])
+
+
+def _within(number: int, field: str) -> str:
+    return f"contacts[{number}].{field}"
 
 
 def tag_mistakes(names: Iterable[str]) -> list[DomainError]:

@@ -15,7 +15,7 @@ CODE = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
 def validate_code(value: str) -> None:
     """Refuse a code that could not stand in a file name, an address or a CSV column."""
-    if not re.match(CODE, value):
+    if not re.fullmatch(CODE, value):
         raise ValidationError(_("Use letters, digits, “-”, “_” and “.” only, and start with a letter or a digit."))
 
 
