@@ -18,7 +18,7 @@ from unfold.contrib.filters.admin import (
 
 from billing import formatting
 from billing.admin.columns import amount, day, moment, quantity
-from billing.models import BillingPeriod, Charge
+from billing.models import BillingPeriod, Charge, Price
 from tenants.admin.listing import EMPTY, Reading, pill, state, written
 
 REASON_TONES = {"period": "good", "change": "busy", "late": "late", "cap": "late", "correction": "bad"}
@@ -78,7 +78,7 @@ class BillingPeriodAdmin(Reading):
 class ChargeAdmin(Reading):
     """What something was worth, with every step of how it came about."""
 
-    list_display = ["title", "tenant", "code", "kind", "reason_pill", "used", "cost", "due", "taken"]
+    list_display = ["title", "tenant", "code", "kind_name", "reason_pill", "used", "cost", "due", "taken"]
     list_select_related = ["tenant"]
     search_fields = ["code", "name", "name_en", "tenant__code", "tenant__name"]
     list_filter = [
@@ -90,12 +90,12 @@ class ChargeAdmin(Reading):
     date_hierarchy = "due_on"
     ordering = ["-id"]
     fieldsets = [
-        (None, {"fields": ["title", "code", "kind", "reason_pill", "cause", "tenant", "payer", "seller"]}),
+        (None, {"fields": ["title", "code", "kind_name", "reason_pill", "cause", "tenant", "payer", "seller"]}),
         (_("Amount"), {"fields": ["used", "cost", "exact_amount", "tax", "tax_inclusive", "service", "due", "taken"]}),
         (_("How this was computed"), {"fields": ["steps", "facts"]}),
         (
             _("Where it comes from"),
-            {"fields": ["subscription", "period", "price", "acceptance", "corrects", "created_at"]},
+            {"fields": ["subscription", "period", "price", "acceptance", "corrected", "created"]},
         ),
     ]
 
@@ -104,10 +104,19 @@ class ChargeAdmin(Reading):
     cost = amount("amount_minor", _("amount"))
     due = day("due_on", _("to be billed on"))
     taken = moment("taken_at", _("taken by a bill"))
+    created = moment("created_at", _("created"))
 
     @admin.display(description=_("name"), ordering="name")
     def title(self, row: Charge) -> str:
         return row.name_in(get_language() or "")
+
+    @admin.display(description=_("kind"), ordering="kind")
+    def kind_name(self, row: Charge) -> str:
+        return kind_text(row.kind)
+
+    @admin.display(description=_("corrects"))
+    def corrected(self, row: Charge) -> str:
+        return str(row.corrects or EMPTY)
 
     @admin.display(description=_("exact amount"))
     def exact_amount(self, row: Charge) -> str:
@@ -129,6 +138,11 @@ class ChargeAdmin(Reading):
     @admin.display(description=_("what was measured"))
     def facts(self, row: Charge) -> str:
         return written({key: value for key, value in row.details.items() if key != "steps"})
+
+
+def kind_text(kind: str) -> str:
+    """Return what a kind of price is called; a commitment's true-up is of none."""
+    return str(dict(Price.Kind.choices).get(kind, _("commitment per period") if kind == "minimum" else kind))
 
 
 def told_in(step: Any) -> str:

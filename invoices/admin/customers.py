@@ -31,6 +31,7 @@ from tenants.admin.companies import TenantAdmin
 from tenants.admin.listing import pill
 from tenants.admin.members import invite
 from tenants.admin.trail import NOTICE_TONES
+from tenants.admin.words import act_name, notice_name
 from tenants.models import AuditEntry, Authorisation, Notice, Tenant
 
 ROWS = 10
@@ -72,7 +73,7 @@ def money_panels(tenant: Tenant) -> list[Panel]:
     return [
         panel(_("Subscriptions"), subscriptions, mine, contract, of_contract),
         panel(_("Bills"), Invoice.objects.filter(tenant=tenant).order_by("-id"), mine, bill, of_bill),
-        panel(_("Payments"), received, mine, payment, of_payment),
+        panel(_("Received payments"), received, mine, payment, of_payment),
         panel(_("Credit notes"), CreditNote.objects.filter(tenant=tenant).order_by("-id"), mine, note, of_note),
         panel(
             _("Charges waiting for a bill"),
@@ -103,7 +104,7 @@ def word_panels(tenant: Tenant) -> list[Panel]:
             entries,
             named,
             (_("at"), _("act"), _("on"), _("by")),
-            lambda e: (moment(e.at), e.verb, e.target, e.by_name),
+            lambda e: (moment(e.at), act_name(e.verb), e.target, e.by_name),
         ),
     ]
 
@@ -118,7 +119,7 @@ def of_note(row: CreditNote) -> tuple[Any, ...]:
 
 
 def of_notice(row: Notice) -> tuple[Any, ...]:
-    return moment(row.created_at), row.kind, pill(row.get_status_display(), NOTICE_TONES[row.status])
+    return moment(row.created_at), notice_name(row.kind), pill(row.get_status_display(), NOTICE_TONES[row.status])
 
 
 def of_contract(row: Subscription) -> tuple[Any, ...]:

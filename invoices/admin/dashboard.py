@@ -16,6 +16,7 @@ from invoices.admin.runs import TONES, bar, pace
 from invoices.models import BillingRun, Invoice, Parked, Payment
 from tenants.admin.acts import address, list_address
 from tenants.admin.listing import pill
+from tenants.admin.words import notice_name
 from tenants.models import Notice, Tenant
 
 
@@ -118,10 +119,10 @@ def overdue_rows(now: datetime) -> list[tuple[str, Any, Any, date | None, str]]:
     return [(address(row), row, row.tenant, row.due_on, formatting.money(row.due_minor, row.currency)) for row in rows]
 
 
-def failed_rows() -> list[tuple[str, Any, str, datetime]]:
+def failed_rows() -> list[tuple[str, Any, Any, datetime]]:
     """Return the notices that nobody received."""
     rows = Notice.objects.filter(status=Notice.Status.FAILED).select_related("tenant")[:8]
-    return [(address(row), row.tenant, row.kind, row.created_at) for row in rows]
+    return [(address(row), row.tenant, notice_name(row.kind), row.created_at) for row in rows]
 
 
 def parked_badge(request: HttpRequest) -> str:

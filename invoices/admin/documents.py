@@ -19,7 +19,9 @@ from unfold.contrib.filters.admin import (
 )
 
 from billing import formatting
+from billing.admin.charges import kind_text
 from billing.admin.columns import amount, moment, quantity
+from billing.models import Charge
 from invoices.models import CreditNote, CreditNoteLine, Document, InvoiceLine, NumberSeries
 from tenants import files
 from tenants.admin.acts import act
@@ -53,8 +55,8 @@ class InvoiceLineAdmin(Reading):
         "charge",
         "title",
         "code",
-        "kind",
-        "reason",
+        "kind_name",
+        "reason_name",
         "service_start_on",
         "service_end_on",
         "used",
@@ -76,6 +78,14 @@ class InvoiceLineAdmin(Reading):
     @admin.display(description=_("name"), ordering="name")
     def title(self, row: InvoiceLine) -> str:
         return row.name_in(get_language() or "")
+
+    @admin.display(description=_("kind"), ordering="kind")
+    def kind_name(self, row: InvoiceLine) -> str:
+        return kind_text(row.kind)
+
+    @admin.display(description=_("reason"), ordering="reason")
+    def reason_name(self, row: InvoiceLine) -> str:
+        return str(dict(Charge.Reason.choices).get(row.reason, row.reason))
 
     @admin.display(description=_("tax rate"))
     def rate(self, row: InvoiceLine) -> str:

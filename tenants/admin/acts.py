@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
-from tenants.errors import DomainError
+from tenants.errors import DomainError, Mistakes
 
 Body = Callable[..., HttpResponse]
 
@@ -103,8 +103,11 @@ def sent(request: HttpRequest) -> dict[str, Any]:
 
 
 def refuse(form: forms.Form, refusal: DomainError) -> None:
-    """Put a verb's refusal at the field it is about, or above the form."""
-    form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
+    """Put what a verb refuses at the fields it is about, or above the form with the path that it names."""
+    for one in getattr(refusal, "mistakes", (refusal,)):
+        known = one.field in form.fields
+        path = "" if known or not isinstance(refusal, Mistakes) else f"{one.field}: "
+        form.add_error(one.field if known else None, f"{path}{one.message}")
 
 
 def done(request: HttpRequest, message: str, to: Any) -> HttpResponse:

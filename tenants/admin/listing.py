@@ -14,6 +14,8 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.dataclasses import UnfoldAction
 
+from tenants.admin.words import fact_name
+
 PILL = "inline-block font-semibold h-6 leading-6 px-2 rounded-default text-[11px] whitespace-nowrap "
 TONES = {
     "": "bg-base-500/8 text-base-700 dark:bg-base-500/20 dark:text-base-200",
@@ -70,7 +72,7 @@ def facts(field: str, description: Any) -> Column:
 def written(value: Any) -> str:
     """Write JSON for people: objects as rows, lists as lines."""
     if isinstance(value, dict) and value:
-        rows = ((key.replace("_", " "), written(part)) for key, part in value.items())
+        rows = ((fact_name(key), written(part)) for key, part in value.items())
         return format_html(
             '<table class="facts">{}</table>',
             format_html_join("", '<tr><th scope="row">{}</th><td>{}</td></tr>', rows),

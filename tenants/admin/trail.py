@@ -14,6 +14,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from tenants import audit, delivery
 from tenants.admin.acts import Nothing, Question, act, ask, done, sent
 from tenants.admin.listing import Reading, Rows, facts, state
+from tenants.admin.words import act_name, notice_name
 from tenants.models import AuditEntry, Delivery, IdempotencyKey, Notice
 
 NOTICE_TONES = {"pending": "busy", "delivered": "good", "failed": "bad"}
@@ -23,14 +24,18 @@ NOTICE_TONES = {"pending": "busy", "delivered": "good", "failed": "bad"}
 class AuditEntryAdmin(Reading):
     """Every act, never changed."""
 
-    list_display = ["at", "verb", "target", "tenant", "by_name"]
+    list_display = ["at", "act", "target", "tenant", "by_name"]
     list_select_related = ["tenant"]
     search_fields = ["verb", "target", "by_name", "tenant__name", "tenant__code"]
     list_filter = [("at", RangeDateTimeFilter)]
     date_hierarchy = "at"
-    fields = ["at", "verb", "target", "tenant", "by", "by_name", "what"]
+    fields = ["at", "act", "verb", "target", "tenant", "by", "by_name", "what"]
 
     what = facts("detail", _("detail"))
+
+    @admin.display(description=_("act"), ordering="verb")
+    def act(self, row: AuditEntry) -> str:
+        return act_name(row.verb)
 
 
 class DeliveryRows(Rows):
@@ -42,7 +47,7 @@ class DeliveryRows(Rows):
 class NoticeAdmin(Reading):
     """The outbox: what customers were told, or will be."""
 
-    list_display = ["created_at", "kind", "tenant", "status_pill", "tries", "next_try_at", "delivered_at"]
+    list_display = ["created_at", "about", "tenant", "status_pill", "tries", "next_try_at", "delivered_at"]
     list_select_related = ["tenant"]
     search_fields = ["key", "kind", "tenant__name", "tenant__code"]
     list_filter = [
@@ -55,7 +60,7 @@ class NoticeAdmin(Reading):
     fields = [
         "tenant",
         "seller",
-        "kind",
+        "about",
         "key",
         "status_pill",
         "language",
@@ -73,6 +78,10 @@ class NoticeAdmin(Reading):
     content = facts("payload", _("content"))
     to = facts("recipients", _("recipients"))
     files = facts("attachments", _("attachments"))
+
+    @admin.display(description=_("kind"), ordering="kind")
+    def about(self, row: Notice) -> str:
+        return notice_name(row.kind)
 
     @act(_("Send again"), needs="tenants.change_notice", icon="send", when=lambda notice: notice.status == "failed")
     def resend(self, request: HttpRequest, notice: Notice) -> HttpResponse:
