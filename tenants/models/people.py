@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
@@ -36,13 +36,13 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = models.CharField(_("name"), max_length=80, blank=True)
     language = models.CharField(_("language"), max_length=10, choices=Language, default=Language.CHINESE)
     is_staff = models.BooleanField(_("operator"), default=False)
-    is_active = models.BooleanField(_("may log in"), default=True)  # type: ignore[misc]
+    is_active = models.BooleanField(_("may log in"), default=True)
     date_joined = models.DateTimeField(_("joined"), null=True, blank=True)
 
     objects = UserManager()
 
     EMAIL_FIELD = USERNAME_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
         verbose_name, verbose_name_plural = _("person"), _("people")
