@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime, formataddr, parseaddr
@@ -47,9 +48,10 @@ def deliver(*, at: datetime, limit: int = 500) -> int:
     delivered = tried = 0
     while tried < limit and (claimed := _claim(at, min(CHUNK, limit - tried))):
         tried += len(claimed)
-        with get_connection() as mailer:
-            for notice in claimed:
-                delivered += _write_down(notice, _try(notice, mailer, at), at)
+        mailer = get_connection()
+        for notice in claimed:
+            delivered += _write_down(notice, _try(notice, mailer, at), at)
+        _hang_up(mailer)
     return delivered
 
 
@@ -91,11 +93,22 @@ def _try(notice: Notice, mailer: BaseEmailBackend, at: datetime) -> Result:
 
 
 def _send(mailer: BaseEmailBackend, mail: EmailMultiAlternatives) -> str:
-    """Hand one mail over; return '' when it was accepted, else why not."""
+    """Hand one mail over; return '' when it was accepted, else why not.
+
+    The connection stays open for the next mail; after a failure the next one begins with a fresh connection.
+    """
     try:
+        mailer.open()
         return "" if mailer.send_messages([mail]) else _("The mail server took nothing.")
     except Exception as error:  # what a mail server or its library may raise is not to be listed
+        _hang_up(mailer)
         return f"{type(error).__name__}: {error}"[:2000]
+
+
+def _hang_up(mailer: BaseEmailBackend) -> None:
+    """Close the connection; one that is broken already is no matter."""
+    with suppress(Exception):
+        mailer.close()
 
 
 def _mail(notice: Notice, address: str, at: datetime) -> EmailMultiAlternatives:

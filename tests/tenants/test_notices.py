@@ -131,6 +131,28 @@ def crash(*_arguments):
 
 
 @pytest.mark.django_db
+def test_it_writes_down_that_no_mail_server_answers(acme, seller, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    tell(acme, seller)
+    assert notices.deliver(at=NOW) == 0
+    assert statuses() == ["pending"]
+    assert "refused" in Delivery.objects.get().answer
+
+
+@pytest.mark.django_db
+def test_it_goes_on_after_a_broken_connection(acme, seller, post, monkeypatch):
+    people = [companies.NewContact(name=n, email=f"{n}@acme.example") for n in ("a", "b")]
+    companies.set_contacts(acme, people, at=NOW, by=None)
+    tell(acme, seller)
+    post.bad, closed = {"a@acme.example"}, []
+    monkeypatch.setattr(Refusing, "close", lambda mailer: closed.append(1))
+    notices.deliver(at=NOW)
+    assert [m.to for m in mail.outbox] == [["b@acme.example"]]
+    assert len(closed) == 2  # after the failure, and at the end
+
+
+@pytest.mark.django_db
 def test_it_tries_again_later_and_later_and_then_gives_up(acme, seller, post):
     post.bad = {"finance@acme.example"}
     notice = tell(acme, seller)
