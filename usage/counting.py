@@ -50,6 +50,7 @@ LIVING = "e.kind = 'use' AND NOT EXISTS (SELECT 1 FROM usage_usageevent v WHERE 
 
 KINDS = f"m.aggregation IN {LEVELS} AS level, m.aggregation = '{WEIGHTED}' AS weighted"
 
+# OFFSET 0 keeps a subquery whole: hour by hour through the index, never all events at once whatever the statistics say.
 _LOCK = """
 INSERT INTO usage_usagecounter AS c (tenant_id, meter_id, dimension, bucket, events, total, last_key, area)
 SELECT %(tenant)s, h.meter_id, h.dimension, h.bucket, 0, 0, '', 0
@@ -72,10 +73,11 @@ WITH hours AS MATERIALIZED (
     AS h(meter_id bigint, dimension jsonb, bucket timestamptz) JOIN usage_meter m ON m.id = h.meter_id
 ), living AS MATERIALIZED (
   SELECT e.meter_id, e.dimension, h.bucket, e.key, e.occurred_at, e.quantity, e.member, h.level, h.weighted
-  FROM hours h JOIN usage_usageevent e ON e.tenant_id = %(tenant)s AND e.meter_id = h.meter_id
-    AND e.occurred_at >= h.bucket AND e.occurred_at < h.bucket + interval '1 hour' AND e.dimension = h.dimension
-  WHERE {LIVING}
-    AND date_trunc('hour', e.occurred_at, (SELECT timezone FROM tenants_tenant WHERE id = %(tenant)s)) = h.bucket
+  FROM hours h CROSS JOIN LATERAL (
+    SELECT * FROM usage_usageevent e WHERE e.tenant_id = %(tenant)s AND e.meter_id = h.meter_id
+      AND e.occurred_at >= h.bucket AND e.occurred_at < h.bucket + interval '1 hour' AND e.dimension = h.dimension
+      AND date_trunc('hour', e.occurred_at, (SELECT timezone FROM tenants_tenant WHERE id = %(tenant)s)) = h.bucket
+      AND {LIVING} OFFSET 0) e
 ), folded AS (
   SELECT meter_id, dimension, bucket, {FOLD}
   FROM ({SEQUENCE.format(rows="living", series="r.meter_id")}) s GROUP BY meter_id, bucket, dimension

@@ -85,7 +85,7 @@ _COMPARE = """
 SELECT x.i, e.kind = 'use' AND e.meter_id = x.m AND e.quantity = coalesce(x.q, 1) AND e.properties = coalesce(x.p, '{}')
   AND (x.t IS NULL OR e.occurred_at = x.t)
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(i int, k text, m bigint, t timestamptz, q numeric, p jsonb)
-JOIN usage_usageevent e ON e.tenant_id = %(tenant)s AND e.key = x.k
+CROSS JOIN LATERAL (SELECT * FROM usage_usageevent WHERE tenant_id = %(tenant)s AND key = x.k LIMIT 1) e
 """
 
 

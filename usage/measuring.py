@@ -100,29 +100,31 @@ _EDGES = f"""
 edges AS (
   SELECT s.n, s.kind, s.starts, s.ends, s.dimension, {_BUCKET} AS bucket, e.key, e.occurred_at, e.quantity, e.member,
     true AS level, true AS weighted
-  FROM series s JOIN usage_usageevent e ON {_OF_SERIES}
-    AND e.occurred_at >= s.starts AND e.occurred_at < least(s.ends, s.after_first)
-  WHERE s.cut_first AND {_BUCKET} < s.starts AND {LIVING}
+  FROM series s CROSS JOIN LATERAL (
+    SELECT * FROM usage_usageevent e WHERE {_OF_SERIES} AND s.cut_first AND e.occurred_at >= s.starts
+      AND e.occurred_at < least(s.ends, s.after_first) AND {_BUCKET} < s.starts AND {LIVING} OFFSET 0) e
   UNION ALL
   SELECT s.n, s.kind, s.starts, s.ends, s.dimension, {_BUCKET}, e.key, e.occurred_at, e.quantity, e.member, true, true
-  FROM series s JOIN usage_usageevent e ON {_OF_SERIES}
-    AND e.occurred_at >= greatest(s.starts, s.last_whole) AND e.occurred_at < s.ends
-  WHERE s.cut_last AND {_BUCKET} >= s.starts AND {_BUCKET} > s.last_whole AND {LIVING}
+  FROM series s CROSS JOIN LATERAL (
+    SELECT * FROM usage_usageevent e WHERE {_OF_SERIES} AND s.cut_last AND e.occurred_at >= greatest(s.starts, s.last_whole)
+      AND e.occurred_at < s.ends AND {_BUCKET} >= s.starts AND {_BUCKET} > s.last_whole AND {LIVING} OFFSET 0) e
 )"""
 
-_WHOLE = "c.bucket >= s.starts AND c.bucket <= s.last_whole AND c.events > 0"
+# Through the unique index, series by series, whatever the statistics say: OFFSET 0 keeps a subquery whole.
+_WHOLE = """CROSS JOIN LATERAL (
+    SELECT * FROM {table} c WHERE c.tenant_id = s.tenant_id AND c.meter_id = s.meter_id AND c.dimension = s.dimension
+      AND c.bucket >= s.starts AND c.bucket <= s.last_whole AND c.events > 0 OFFSET 0) c"""
+_COUNTERS, _MEMBERS = _WHOLE.format(table="usage_usagecounter"), _WHOLE.format(table="usage_usagemember")
 
 _SUMS = f"""{_SERIES}, {_EDGES}, pieces AS (
-  SELECT s.n, c.events, c.total FROM series s JOIN usage_usagecounter c
-    ON c.tenant_id = s.tenant_id AND c.meter_id = s.meter_id AND c.dimension = s.dimension AND {_WHOLE}
+  SELECT s.n, c.events, c.total FROM series s {_COUNTERS}
   UNION ALL SELECT n, 1, quantity FROM edges
 )
 SELECT n, sum(events)::bigint, sum(total) FROM pieces GROUP BY n
 """
 
 _UNIQUE = f"""{_SERIES}, {_EDGES}, pieces AS (
-  SELECT s.n, c.events, c.member FROM series s JOIN usage_usagemember c
-    ON c.tenant_id = s.tenant_id AND c.meter_id = s.meter_id AND c.dimension = s.dimension AND {_WHOLE}
+  SELECT s.n, c.events, c.member FROM series s {_MEMBERS}
   UNION ALL SELECT n, 1, member FROM edges
 )
 SELECT n, sum(events)::bigint, count(DISTINCT member COLLATE "C")::numeric FROM pieces GROUP BY n
@@ -135,8 +137,7 @@ _LEVELS = f"""{_SERIES}, {_EDGES}, folded AS (
   GROUP BY n, bucket, dimension
 ), pieces AS (
   SELECT s.n, c.dimension, c.bucket, c.events::bigint, c.highest, c.first_at, c.last_value, c.area
-  FROM series s JOIN usage_usagecounter c
-    ON c.tenant_id = s.tenant_id AND c.meter_id = s.meter_id AND c.dimension = s.dimension AND {_WHOLE}
+  FROM series s {_COUNTERS}
   UNION ALL SELECT n, dimension, bucket, events, highest, first_at, last_value, area FROM folded
 ), opened AS MATERIALIZED (
   SELECT s.n, s.dimension, s.kind, s.starts, s.ends, coalesce(before.last_value, 0) AS opening
@@ -181,9 +182,10 @@ _QUERIES = {
 }
 
 _EACH = f"""{_SERIES}
-SELECT e.quantity FROM series s JOIN usage_usageevent e ON {_OF_SERIES}
-  AND e.occurred_at >= s.starts AND e.occurred_at < s.ends
-WHERE {LIVING} ORDER BY e.occurred_at, e.key COLLATE "C"
+SELECT e.quantity FROM series s CROSS JOIN LATERAL (
+  SELECT * FROM usage_usageevent e WHERE {_OF_SERIES} AND e.occurred_at >= s.starts AND e.occurred_at < s.ends AND {LIVING}
+  OFFSET 0) e
+ORDER BY e.occurred_at, e.key COLLATE "C"
 """
 
 _TAKE = """

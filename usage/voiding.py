@@ -17,7 +17,8 @@ from usage.decoding import ACCEPTED, DUPLICATE, Answer, Refusal
 _INSERT = """
 WITH given AS MATERIALIZED (
   SELECT x.i, x.k, e.* FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(i int, k text, v text)
-  JOIN usage_usageevent e ON e.tenant_id = %(tenant)s AND e.key = x.v AND e.kind = 'use' AND e.occurred_at >= %(oldest)s
+  CROSS JOIN LATERAL (SELECT * FROM usage_usageevent WHERE tenant_id = %(tenant)s AND key = x.v LIMIT 1) e
+  WHERE e.kind = 'use' AND e.occurred_at >= %(oldest)s
 ), added AS (
   INSERT INTO usage_usageevent (tenant_id, meter_id, key, kind, occurred_at, quantity, member, dimension, properties,
     voids_id, received_at)
@@ -32,8 +33,8 @@ SELECT key, meter_id, dimension::text,
 _STORED = """
 SELECT x.i, own.id IS NOT NULL, coalesce(own.voids_id = target.id, false), target.kind, target.occurred_at
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(i int, k text, v text)
-LEFT JOIN usage_usageevent own ON own.tenant_id = %(tenant)s AND own.key = x.k
-LEFT JOIN usage_usageevent target ON target.tenant_id = %(tenant)s AND target.key = x.v
+LEFT JOIN LATERAL (SELECT * FROM usage_usageevent WHERE tenant_id = %(tenant)s AND key = x.k LIMIT 1) own ON true
+LEFT JOIN LATERAL (SELECT * FROM usage_usageevent WHERE tenant_id = %(tenant)s AND key = x.v LIMIT 1) target ON true
 """
 
 

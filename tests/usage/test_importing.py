@@ -4,6 +4,7 @@ from io import StringIO
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
+from django.utils import translation
 
 from tests.usage.conftest import AT
 from usage import importing, ingest, reading
@@ -15,7 +16,7 @@ GOOD = "tenant,meter,quantity,key,occurred_at,properties.region\nacme,messages,3
 
 @pytest.fixture(autouse=True)
 def _noon(meters, tenant, other_tenant):
-    with time_machine.travel(AT, tick=False):
+    with time_machine.travel(AT, tick=False), translation.override("en"):
         yield
 
 
