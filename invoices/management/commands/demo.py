@@ -6,6 +6,7 @@ import shutil
 import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,9 @@ class Command(BaseCommand):
         for one in verdicts:
             lines = "\n".join(f"{x['price']} × {formatting.quantity(x['quantity'])} = {x['amount']}" for x in one.lines)
             table.add_row(one.case, one.name, lines, one.total, one.expected, "ok" if one.right else "WRONG")
-        Console(file=self.stdout, width=None if self.stdout.isatty() else 140).print(table)
+        drawn = StringIO()
+        Console(file=drawn, width=140).print(table)
+        self.stdout.write(drawn.getvalue().rstrip())
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "cases.json"
         text = json.dumps([one.to_json() for one in verdicts], ensure_ascii=False, indent=1)
@@ -107,7 +110,7 @@ class Command(BaseCommand):
         for what, where in (
             ("Customer pages", f"{site}/"),
             ("Operators", f"{site}/admin/"),
-            ("API", f"{site}/api/docs/"),
+            ("API", f"{site}/api/docs"),
             ("Mails", str(settings.OUTBOX_DIR)),
         ):
             self.stdout.write(f"{what:16} {where}")
@@ -145,4 +148,4 @@ def _counts() -> str:
         (Document, "documents"),
         (Notice, "notices"),
     )
-    return ", ".join(f"{model._default_manager.count():,} {name}" for model, name in found)  # type: ignore[attr-defined]
+    return ", ".join(f"{model._default_manager.count():,} {name}" for model, name in found)
