@@ -18,7 +18,7 @@ from unfold.contrib.filters.admin import (
 )
 
 from tenants.admin.companies import note
-from tenants.admin.listing import Kept, Listing, Reading, facts, number, state
+from tenants.admin.listing import Endless, Kept, Listing, Reading, facts, number, state
 from usage.models import Meter, UsageCounter, UsageEvent, UsageImport, UsageMark, UsageMember
 
 
@@ -50,7 +50,7 @@ class MeterAdmin(Kept, Listing):
 
 
 @admin.register(UsageEvent)
-class UsageEventAdmin(Reading):
+class UsageEventAdmin(Endless):
     """What happened, as it was told."""
 
     list_display = ["occurred_at", "tenant", "meter", "amount", "kind_pill", "key", "received_at"]
@@ -63,8 +63,6 @@ class UsageEventAdmin(Reading):
         ("kind", ChoicesDropdownFilter),
         ("occurred_at", RangeDateTimeFilter),
     ]
-    date_hierarchy = "occurred_at"
-    ordering = ["-id"]
     fields = [
         "tenant",
         "meter",
@@ -86,7 +84,7 @@ class UsageEventAdmin(Reading):
 
 
 @admin.register(UsageCounter)
-class UsageCounterAdmin(Reading):
+class UsageCounterAdmin(Endless):
     """What each hour adds up to."""
 
     list_display = ["bucket", "tenant", "meter", "events", "sum", "top", "latest"]
@@ -97,8 +95,6 @@ class UsageCounterAdmin(Reading):
         ("meter", AutocompleteSelectFilter),
         ("bucket", RangeDateTimeFilter),
     ]
-    date_hierarchy = "bucket"
-    ordering = ["-bucket", "-id"]
     fields = ["tenant", "meter", "apart", "bucket", "events", "sum", "top", "latest", "level"]
 
     sum = number("total", _("sum"))
@@ -121,14 +117,13 @@ class UsageMarkAdmin(Reading):
 
 
 @admin.register(UsageMember)
-class UsageMemberAdmin(Reading):
+class UsageMemberAdmin(Endless):
     """Which values a unique count has seen in an hour."""
 
     list_display = ["bucket", "tenant", "meter", "member", "events"]
     list_select_related = ["tenant", "meter"]
     search_fields = ["=member", "tenant__code", "tenant__name"]
     list_filter = [("tenant", AutocompleteSelectFilter), ("meter", AutocompleteSelectFilter)]
-    ordering = ["-id"]
     fields = ["tenant", "meter", "bucket", "member", "apart", "events"]
 
     apart = facts("dimension", _("dimension"))

@@ -18,7 +18,7 @@ from unfold.contrib.filters.admin import (
 from billing import formatting
 from billing.admin.columns import amount, moment
 from billing.models import Account, LedgerTransaction, Posting
-from tenants.admin.listing import Reading, Rows
+from tenants.admin.listing import Endless, Reading, Rows
 
 
 @admin.register(Account)
@@ -58,7 +58,7 @@ class PostingRows(Rows):
 
 
 @admin.register(LedgerTransaction)
-class LedgerTransactionAdmin(Reading):
+class LedgerTransactionAdmin(Endless):
     """What was booked, and from which source."""
 
     list_display = ["when", "kind", "source", "source_id", "tenant", "seller", "currency"]
@@ -69,8 +69,6 @@ class LedgerTransactionAdmin(Reading):
         ("tenant", AutocompleteSelectFilter),
         ("at", RangeDateTimeFilter),
     ]
-    date_hierarchy = "at"
-    ordering = ["-id"]
     inlines = [PostingRows]
     fields = ["when", "source", "source_id", "kind", "tenant", "seller", "currency"]
 
@@ -78,7 +76,7 @@ class LedgerTransactionAdmin(Reading):
 
 
 @admin.register(Posting)
-class PostingAdmin(Reading):
+class PostingAdmin(Endless):
     """Single sides of the book."""
 
     list_display = ["id", "when", "transaction", "account", "tenant", "side"]
@@ -89,7 +87,6 @@ class PostingAdmin(Reading):
         ("account__kind", ChoicesDropdownFilter),
         ("transaction__at", RangeDateTimeFilter),
     ]
-    ordering = ["-id"]
     fields = ["transaction", "account", "tenant", "side"]
 
     when = moment("transaction.at", _("at"))

@@ -19,7 +19,7 @@ from unfold.contrib.filters.admin import (
 from billing import formatting
 from billing.admin.columns import amount, day, moment, quantity
 from billing.models import BillingPeriod, Charge, Price
-from tenants.admin.listing import EMPTY, Reading, pill, state, written
+from tenants.admin.listing import EMPTY, Endless, pill, state, written
 
 REASON_TONES = {"period": "good", "change": "busy", "late": "late", "cap": "late", "correction": "bad"}
 
@@ -37,7 +37,7 @@ class TakenFilter(admin.SimpleListFilter):
 
 
 @admin.register(BillingPeriod)
-class BillingPeriodAdmin(Reading):
+class BillingPeriodAdmin(Endless):
     """Stretches of subscriptions that are charged."""
 
     list_display = ["subscription", "tenant", "interval", "first", "after", "trial", "state"]
@@ -50,8 +50,6 @@ class BillingPeriodAdmin(Reading):
         ("start", RangeDateTimeFilter),
         ("closed_at", RangeDateTimeFilter),
     ]
-    date_hierarchy = "start"
-    ordering = ["-start", "-id"]
     fields = [
         "tenant",
         "subscription",
@@ -75,7 +73,7 @@ class BillingPeriodAdmin(Reading):
 
 
 @admin.register(Charge)
-class ChargeAdmin(Reading):
+class ChargeAdmin(Endless):
     """What something was worth, with every step of how it came about."""
 
     list_display = ["title", "tenant", "code", "kind_name", "reason_pill", "used", "cost", "due", "taken"]
@@ -87,8 +85,6 @@ class ChargeAdmin(Reading):
         ("due_on", RangeDateFilter),
         TakenFilter,
     ]
-    date_hierarchy = "due_on"
-    ordering = ["-id"]
     fieldsets = [
         (None, {"fields": ["title", "code", "kind_name", "reason_pill", "cause", "tenant", "payer", "seller"]}),
         (_("Amount"), {"fields": ["used", "cost", "exact_amount", "tax", "tax_inclusive", "service", "due", "taken"]}),

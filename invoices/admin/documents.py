@@ -25,7 +25,7 @@ from billing.models import Charge
 from invoices.models import CreditNote, CreditNoteLine, Document, InvoiceLine, NumberSeries
 from tenants import files
 from tenants.admin.acts import act
-from tenants.admin.listing import Reading, Rows, facts
+from tenants.admin.listing import Endless, Reading, Rows, facts
 
 
 @admin.register(NumberSeries)
@@ -41,14 +41,13 @@ class NumberSeriesAdmin(Reading):
 
 
 @admin.register(InvoiceLine)
-class InvoiceLineAdmin(Reading):
+class InvoiceLineAdmin(Endless):
     """Lines of bills."""
 
     list_display = ["title", "invoice", "tenant", "code", "used", "before", "tax", "gross"]
     list_select_related = ["invoice", "tenant"]
     search_fields = ["name", "name_en", "code", "invoice__number", "tenant__code", "tenant__name"]
     list_filter = [("tenant", AutocompleteSelectFilter), ("service_start_on", RangeDateFilter)]
-    ordering = ["-id"]
     fields = [
         "invoice",
         "position",
@@ -157,7 +156,7 @@ class CreditNoteLineAdmin(Reading):
 
 
 @admin.register(Document)
-class DocumentAdmin(Reading):
+class DocumentAdmin(Endless):
     """Files made of documents, kept by their hash."""
 
     list_display = ["name", "kind", "tenant", "language", "size", "made"]
@@ -169,8 +168,6 @@ class DocumentAdmin(Reading):
         ("language", ChoicesDropdownFilter),
         ("made_at", RangeDateTimeFilter),
     ]
-    date_hierarchy = "made_at"
-    ordering = ["-id"]
     fields = ["name", "kind", "tenant", "language", "size", "sha256", "made"]
     actions_detail = ["open_file"]
 

@@ -33,6 +33,7 @@ from billing.money import Money, UnknownCurrency
 from invoices import payments
 from invoices.models import Allocation, Invoice, Payment
 from tenants.admin.acts import Question, act, address, ask, done, sent
+from tenants.admin.choosing import CustomerField
 from tenants.admin.listing import Reading, Rows, state
 from tenants.models import Seller, Tenant
 
@@ -110,25 +111,18 @@ class AllocationAdmin(Reading):
     when = moment("at", _("at"))
 
 
+class PayerField(CustomerField):
+    """A customer, also by the number of a bill."""
+
+    def meant(self, text: str) -> list[Tenant]:
+        bill = Invoice.objects.filter(number=text).select_related("tenant").first()
+        return [bill.tenant] if bill else super().meant(text)
+
+
 class PayerForm(forms.Form):
     """Who paid."""
 
-    tenant = forms.CharField(
-        label=_("customer"),
-        widget=UnfoldAdminTextInputWidget,
-        help_text=_("Code or name of the customer, or the number of a bill."),
-    )
-
-    def clean_tenant(self) -> Tenant:
-        text = self.cleaned_data["tenant"].strip()
-        bill = Invoice.objects.filter(number=text).select_related("tenant").first()
-        found = [bill.tenant] if bill else list(Tenant.objects.filter(code=text)[:1])
-        found = found or list(Tenant.objects.filter(name__icontains=text)[:2])
-        if len(found) != 1:
-            raise forms.ValidationError(
-                _("Several customers are called so; write the code.") if found else _("There is no such customer.")
-            )
-        return found[0]
+    tenant = PayerField(help_text=_("Code or name of the customer, or the number of a bill."))
 
 
 def choose_payer(model_admin: Any, request: HttpRequest) -> HttpResponse:

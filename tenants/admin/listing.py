@@ -13,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.dataclasses import UnfoldAction
+from unfold.paginator import InfinitePaginator
 
 from tenants.admin.words import fact_name
 
@@ -129,6 +130,13 @@ class Sealed:
 
 class Reading(Sealed, Listing):
     """A record that is only read."""
+
+
+class Endless(Reading):
+    """A table that grows with every event: it is never counted, and paged by the newest rows first."""
+
+    paginator = InfinitePaginator
+    ordering = ["-id"]
 
 
 class Rows(Sealed, TabularInline):

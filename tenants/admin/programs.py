@@ -20,20 +20,18 @@ from unfold.widgets import (
 
 from tenants import keys
 from tenants.admin.acts import Nothing, Question, act, ask, done, sent
+from tenants.admin.choosing import CustomerField
 from tenants.admin.listing import Reading, pill
-from tenants.models import ApiKey, Seller, Tenant
+from tenants.models import ApiKey, Seller
 
 
 class KeyForm(forms.Form):
     """What a new key is for."""
 
     name = forms.CharField(label=_("name"), max_length=80, widget=UnfoldAdminTextInputWidget)
-    tenant = forms.ModelChoiceField(
-        Tenant.objects.all(),
-        label=_("customer"),
+    tenant = CustomerField(
         required=False,
-        widget=UnfoldAdminSelectWidget,
-        help_text=_("Empty: a key of the operator, which names the customer in each call."),
+        help_text=_("Code or name. Empty: a key of the operator, which names the customer in each call."),
     )
     seller = forms.ModelChoiceField(
         Seller.objects.all(), label=_("seller"), required=False, widget=UnfoldAdminSelectWidget

@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 
 from tenants import audit, delivery
 from tenants.admin.acts import Nothing, Question, act, ask, done, sent
-from tenants.admin.listing import Reading, Rows, facts, state
+from tenants.admin.listing import Endless, Rows, facts, state
 from tenants.admin.words import act_name, notice_name
 from tenants.models import AuditEntry, Delivery, IdempotencyKey, Notice
 
@@ -21,14 +21,13 @@ NOTICE_TONES = {"pending": "busy", "delivered": "good", "failed": "bad"}
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(Reading):
+class AuditEntryAdmin(Endless):
     """Every act, never changed."""
 
     list_display = ["at", "act", "target", "tenant", "by_name"]
     list_select_related = ["tenant"]
     search_fields = ["verb", "target", "by_name", "tenant__name", "tenant__code"]
     list_filter = [("at", RangeDateTimeFilter)]
-    date_hierarchy = "at"
     fields = ["at", "act", "verb", "target", "tenant", "by", "by_name", "what"]
 
     what = facts("detail", _("detail"))
@@ -44,7 +43,7 @@ class DeliveryRows(Rows):
 
 
 @admin.register(Notice)
-class NoticeAdmin(Reading):
+class NoticeAdmin(Endless):
     """The outbox: what customers were told, or will be."""
 
     list_display = ["created_at", "about", "tenant", "status_pill", "tries", "next_try_at", "delivered_at"]
@@ -55,7 +54,6 @@ class NoticeAdmin(Reading):
         ("language", ChoicesDropdownFilter),
         ("created_at", RangeDateTimeFilter),
     ]
-    date_hierarchy = "created_at"
     inlines = [DeliveryRows]
     fields = [
         "tenant",
@@ -100,19 +98,18 @@ class NoticeAdmin(Reading):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(Reading):
+class DeliveryAdmin(Endless):
     """Each try to deliver a notice."""
 
     list_display = ["at", "notice", "tenant", "number", "channel", "ok"]
     list_select_related = ["notice", "tenant"]
     search_fields = ["notice__key", "tenant__name", "answer"]
     list_filter = ["ok", ("at", RangeDateTimeFilter)]
-    date_hierarchy = "at"
     fields = ["notice", "tenant", "number", "channel", "at", "ok", "answer"]
 
 
 @admin.register(IdempotencyKey)
-class IdempotencyKeyAdmin(Reading):
+class IdempotencyKeyAdmin(Endless):
     """Answers to the API's unsafe requests, kept for their repeats."""
 
     list_display = ["created_at", "owner", "key", "method", "path", "status"]
