@@ -12,7 +12,7 @@ from billing import formatting
 from billing.money import Money, plain
 from invoices.pages import bill as one
 from invoices.pages import bills as many
-from invoices.pages import usage
+from invoices.pages import choosing
 from invoices.pages.visit import Visit
 from usage.models import UsageEvent
 
@@ -83,11 +83,11 @@ def bill(visit: Visit, pk: int) -> str:
 def events(visit: Visit, query: Mapping[str, str]) -> str:
     """Return the records of the meter and days in the address, oldest first, all of them."""
     head = [_("Time"), _("Key"), _("Kind"), _("Quantity"), _("Unit"), _("Properties")]
-    chosen = usage.choose(visit, query)
+    chosen = choosing.choose(visit, query)
     if chosen is None:
         return written([head])
     unit = chosen.meter.unit_in(visit.language)
-    return written([head, *(event(visit, row, unit) for row in usage.events_of(visit, chosen).reverse().iterator())])
+    return written([head, *(event(visit, row, unit) for row in choosing.events_of(visit, chosen).reverse().iterator())])
 
 
 def event(visit: Visit, row: UsageEvent, unit: str) -> list[object]:

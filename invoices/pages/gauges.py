@@ -15,7 +15,6 @@ from billing.previewing import UsageSoFar
 from invoices.pages import meters, wording
 from invoices.pages.tables import address
 from invoices.pages.visit import Visit
-from usage.models import Meter
 
 ZERO = Decimal(0)
 HEADROOM = Decimal("1.05")
@@ -38,9 +37,7 @@ def gauges(visit: Visit) -> tuple[Gauge, ...]:
     """Return one bar for each price by use in the running subscriptions."""
     mine = Subscription.objects.filter(tenant=visit.tenant).live().select_related("version", "seller")
     found = [(row, use) for row in mine.order_by("created_at", "pk") for use in previewing.running(row, at=visit.at)]
-    ids = {use.clause.meter.meter_id for _row, use in found if use.clause.meter}
-    codes = dict(Meter.objects.filter(pk__in=ids).values_list("pk", "code"))
-    return tuple(gauge(visit, row, use, codes) for row, use in found)
+    return tuple(gauge(visit, row, use) for row, use in found)
 
 
 def named(clause: Clause, language: str) -> tuple[str, str]:
@@ -50,14 +47,18 @@ def named(clause: Clause, language: str) -> tuple[str, str]:
     return clause.name_en or clause.name, wording.units(clause.unit_en or clause.unit, language)
 
 
-def gauge(visit: Visit, row: Subscription, use: UsageSoFar, codes: dict[int, str]) -> Gauge:
+def shown(value: Decimal, unit: str) -> str:
+    """Write a quantity for a bar: an average over time has ten decimals, of which two are shown. The bill has them all."""
+    return formatting.quantity(round(value, 2) if value != round(value, 2) else value, unit)
+
+
+def gauge(visit: Visit, row: Subscription, use: UsageSoFar) -> Gauge:
     name, unit = named(use.clause, visit.language)
     allowance = use.clause.price.included
-    code = codes[use.clause.meter.meter_id] if use.clause.meter else ""
     return Gauge(
         name=name,
-        address=address(visit.to("usage"), {"meter": code}),
-        used=formatting.quantity(use.measured, unit),
+        address=address(visit.to("usage"), {"meter": use.clause.code}),
+        used=shown(use.measured, unit),
         allowance=formatting.quantity(allowance, unit) if allowance else "",
         meter=bar(name, use, allowance, unit),
         why=why(allowance, use.expected_quantity, unit),
@@ -72,8 +73,8 @@ def bar(name: str, use: UsageSoFar, allowance: Decimal, unit: str) -> meters.Met
     whole = allowance if allowance and expected <= allowance else max(expected, used) * HEADROOM
     label = _("%(name)s: %(used)s used, %(coming)s expected") % {
         "name": name,
-        "used": formatting.quantity(used, unit),
-        "coming": formatting.quantity(expected, unit),
+        "used": shown(used, unit),
+        "coming": shown(expected, unit),
     }
     rest = max(expected - used, ZERO)
     return meters.meter(
@@ -83,7 +84,7 @@ def bar(name: str, use: UsageSoFar, allowance: Decimal, unit: str) -> meters.Met
 
 def why(allowance: Decimal, expected: Decimal, unit: str) -> str:
     """Return the line below the bar."""
-    said = {"quantity": formatting.quantity(expected, unit)}
+    said = {"quantity": shown(expected, unit)}
     if allowance and expected > allowance:
         return _("The line is what is included; hatched is expected: %(quantity)s") % said
     return _("Expected by the period's end: %(quantity)s") % said

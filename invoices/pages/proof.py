@@ -77,14 +77,14 @@ def proof(
         unit_price=unit_price(charge),
         chart=chart(visit, charge, meter, window) if meter else None,
         records=days.events(charge.tenant_id, meter, window, charge.price) if meter else 0,
-        records_address=records(visit, meter, window) if meter else "",
+        records_address=records(visit, charge, window) if meter else "",
         basis=accepted(visit, agreed.get(charge.acceptance_id)),
         again=visit.to("recompute", line.invoice_id, line.pk) if own else "",
     )
 
 
-def records(visit: Visit, meter: Meter, window: days.Window) -> str:
-    return address(visit.to("events"), {"meter": meter.code, "from": window.start.isoformat()})
+def records(visit: Visit, charge: Charge, window: days.Window) -> str:
+    return address(visit.to("events"), {"meter": charge.code, "from": window.start.isoformat()})
 
 
 def steps(charge: Charge, language: str) -> list[dict[str, str]]:

@@ -33,6 +33,7 @@ class SubscriptionCard:
     name: str
     label: str
     rhythm: str
+    title: str
     state: states.State
     period: tuple[date, date] | None
     term: tuple[date, date]
@@ -88,6 +89,7 @@ def card(visit: Visit, row: Subscription) -> SubscriptionCard:
         name=row.plan.name_in(visit.language),
         label=row.label,
         rhythm=controls.EVERY[row.version.interval](),
+        title=titled(row.plan.name_in(visit.language), controls.EVERY[row.version.interval]()),
         state=states.SUBSCRIPTION[row.status],
         period=current_period(visit, row),
         term=(row.term_start_on, titles.last_day(row.term_end_on)),
@@ -100,6 +102,11 @@ def card(visit: Visit, row: Subscription) -> SubscriptionCard:
         version=row.version.number,
         costs=costs,
     )
+
+
+def titled(name: str, rhythm: str) -> str:
+    """Return plan and rhythm, the rhythm once."""
+    return name if rhythm.lower() in name.lower() else _("%(name)s, %(rhythm)s") % {"name": name, "rhythm": rhythm}
 
 
 def payer_name(visit: Visit) -> str:

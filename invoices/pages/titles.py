@@ -48,8 +48,8 @@ def named(line: InvoiceLine, language: str) -> str:
 
 
 def counted(name: str, quantity: Decimal, unit: str, language: str) -> str:
-    """Return `席位 18 个`, `18 seats`: English says the unit in place of the name."""
-    if not formatting.is_chinese(language) and unit:
+    """Return `席位 18 个`, `18 seats`: English says the unit in place of the name, and so does a unit of the same name."""
+    if unit and (unit == name or not formatting.is_chinese(language)):
         return count(quantity, unit, language)
     return f"{name} {count(quantity, unit, language)}"
 

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from billing import formatting
-from billing.models import BillingPeriod, Price, Subscription
+from billing.models import Price, Subscription
 from invoices.pages import charts, controls, days, prices, wording
 from invoices.pages.bills import Choice
+from invoices.pages.choosing import Chosen, choose, events_of
 from invoices.pages.tables import address, whole
 from invoices.pages.visit import Visit
-from usage.models import Meter, UsageCounter, UsageEvent
-from usage.periods import add_months, local_midnight
+from usage.models import Meter, UsageEvent
 
 EVENTS_SHOWN, EVENTS_MORE, EVENTS_MOST = 50, 200, 5000
 PERIODS_SHOWN = 13
@@ -70,20 +69,6 @@ class EventsPage:
     last: date | None
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """Which meter and stretch of days the address asks for."""
-
-    meter: Meter
-    window: days.Window
-    price: Price | None
-    meters: tuple[Meter, ...]
-    windows: tuple[days.Window, ...]
-
-    def query(self) -> dict[str, object]:
-        return {"meter": self.meter.code, "from": self.window.start.isoformat()}
-
-
 def page(visit: Visit, query: Mapping[str, str]) -> UsagePage:
     """Return the days of one meter in one period."""
     chosen = choose(visit, query)
@@ -97,9 +82,9 @@ def page(visit: Visit, query: Mapping[str, str]) -> UsagePage:
         "days", rows, unit=unit, language=visit.language, allowance=allowance, adding=meter.aggregation in days.ADDING
     )
     return UsagePage(
-        meters=meter_choices(visit, chosen),
+        meters=meter_choices(chosen),
         periods=period_choices(visit, chosen),
-        name=meter.name_in(visit.language),
+        name=chosen.counted.name,
         first=window.start,
         last=window.last,
         total=formatting.quantity(figure(meter, rows), unit),
@@ -107,7 +92,7 @@ def page(visit: Visit, query: Mapping[str, str]) -> UsagePage:
         price=price_words(visit, chosen.price),
         chart=chart,
         unit=unit,
-        events=days.events(visit.tenant.pk, meter, window),
+        events=days.events(visit.tenant.pk, meter, window, chosen.price),
         events_address=address(visit.to("events"), chosen.query()),
         export=address(visit.to("events_csv"), chosen.query()),
         empty="",
@@ -133,73 +118,9 @@ def nothing() -> UsagePage:
     )
 
 
-def choose(visit: Visit, query: Mapping[str, str]) -> Chosen | None:
-    """Return the meter and days asked for; the first meter and the running period when the address says nothing."""
-    meters = meters_of(visit)
-    if not meters:
-        return None
-    meter = next((m for m in meters if m.code == query.get("meter")), meters[0])
-    price = price_of(visit, meter)
-    windows = windows_of(visit, price)
-    window = next((w for w in windows if w.start.isoformat() == query.get("from")), windows[0])
-    return Chosen(meter, window, price, meters, windows)
-
-
-def meters_of(visit: Visit) -> tuple[Meter, ...]:
-    """Return the meters that the company's prices name, or that have counted something for it, busiest first."""
-    priced = Price.objects.filter(version__subscriptions__tenant=visit.tenant, meter__isnull=False).values("meter")
-    counted = UsageCounter.objects.filter(tenant=visit.tenant).values("meter")
-    found = Meter.objects.filter(pk__in=priced).union(Meter.objects.filter(pk__in=counted))
-    return tuple(sorted(found, key=lambda meter: meter.pk))
-
-
-def price_of(visit: Visit, meter: Meter) -> Price | None:
-    """Return the price that this meter has in a running subscription, else in the last one."""
-    found = Price.objects.filter(meter=meter, version__subscriptions__tenant=visit.tenant).order_by(
-        "-version__subscriptions__created_at", "position"
-    )
-    live = found.exclude(version__subscriptions__status=Subscription.Status.ENDED)
-    return live.first() or found.first()
-
-
-def windows_of(visit: Visit, price: Price | None) -> tuple[days.Window, ...]:
-    """Return the stretches to choose from, newest first: billing periods, a long one by months; else calendar months."""
-    zone = visit.tenant.timezone
-    periods: list[BillingPeriod] = []
-    if price is not None:
-        found = BillingPeriod.objects.filter(
-            tenant=visit.tenant,
-            subscription__version=price.version_id,
-            start__lte=visit.at,
-            interval=price.interval or price.version.interval,
-        )
-        periods = list(found.order_by("-start")[:PERIODS_SHOWN])
-    windows = [window for period in periods for window in slices(period.start_on, period.end_on, zone)]
-    started = [window for window in windows if window.start <= visit.today]
-    return tuple(started[:PERIODS_SHOWN]) or tuple(months(visit.today, zone))
-
-
-def slices(start: date, end: date, zone: str) -> list[days.Window]:
-    """Return a period as one window, or by calendar months when it is longer than one; newest first."""
-    if end - start <= LONGEST_WINDOW:
-        return [days.Window(start, end, start, zone)]
-    cuts = [start]
-    following = add_months(start.replace(day=1), 1)
-    while following < end:
-        cuts.append(following)
-        following = add_months(following, 1)
-    return [days.Window(a, b, start, zone) for a, b in zip(cuts, [*cuts[1:], end], strict=True)][::-1]
-
-
-def months(today: date, zone: str) -> list[days.Window]:
-    first = today.replace(day=1)
-    starts = [add_months(first, -n) for n in range(PERIODS_SHOWN)]
-    return [days.Window(start, add_months(start, 1), start, zone) for start in starts]
-
-
 def split(visit: Visit, chosen: Chosen, allowance: Decimal | None) -> list[days.Day]:
-    found = days.by_day(visit.tenant.pk, chosen.meter, chosen.window)
-    before = days.used_before(visit.tenant.pk, chosen.meter, chosen.window)
+    found = days.by_day(visit.tenant.pk, chosen.meter, chosen.window, chosen.price)
+    before = days.used_before(visit.tenant.pk, chosen.meter, chosen.window, chosen.price)
     return days.split(chosen.meter, found, chosen.window, before, allowance)
 
 
@@ -251,8 +172,8 @@ def sentence(meter: Meter, rows: list[days.Day], unit: str, allowance: Decimal |
     return _("All within the %(included)s included; nothing extra to pay.") % said
 
 
-def meter_choices(visit: Visit, chosen: Chosen) -> tuple[Choice, ...]:
-    return tuple(Choice(m.code, m.name_in(visit.language), m == chosen.meter) for m in chosen.meters)
+def meter_choices(chosen: Chosen) -> tuple[Choice, ...]:
+    return tuple(Choice(one.code, one.name, one == chosen.counted) for one in chosen.all)
 
 
 def period_choices(visit: Visit, chosen: Chosen) -> tuple[Choice, ...]:
@@ -260,18 +181,6 @@ def period_choices(visit: Visit, chosen: Chosen) -> tuple[Choice, ...]:
         Choice(w.start.isoformat(), formatting.period_days(w.start, w.last, visit.language), w == chosen.window)
         for w in chosen.windows
     )
-
-
-def events_of(visit: Visit, chosen: Chosen) -> QuerySet[UsageEvent]:
-    """Return the events of the chosen meter and days, newest first."""
-    window = chosen.window
-    found = UsageEvent.objects.filter(
-        tenant=visit.tenant,
-        meter=chosen.meter,
-        occurred_at__gte=local_midnight(window.start, window.zone),
-        occurred_at__lt=local_midnight(window.end, window.zone),
-    )
-    return found.select_related("voided_by").order_by("-occurred_at", "-id")
 
 
 def events(visit: Visit, query: Mapping[str, str]) -> EventsPage:
@@ -284,7 +193,7 @@ def events(visit: Visit, query: Mapping[str, str]) -> EventsPage:
     count = found.count()
     more = address(visit.to("events"), chosen.query(), shown=shown + EVENTS_MORE) if count > shown else ""
     return EventsPage(
-        meters=meter_choices(visit, chosen),
+        meters=meter_choices(chosen),
         periods=period_choices(visit, chosen),
         rows=tuple(event_row(visit, chosen.meter, event) for event in found[:shown]),
         count=count,

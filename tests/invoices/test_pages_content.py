@@ -208,3 +208,25 @@ def test_a_parent_sees_how_a_subsidiary_s_line_is_computed_and_not_its_records(t
         )
         assert f"/lines/{line.pk}/again/" not in page
         assert alice.post(f"/c/acme/bills/{bill.pk}/lines/{line.pk}/again/").status_code == 404
+
+
+def test_prices_that_share_a_meter_are_counted_apart(told):
+    """Domestic messages within their thousand, international ones beside them: each price sees its own events."""
+    sold_by = shop.seller("yunqi")
+    meter = shop.MESSAGES | {"code": "sms", "dimensions": ["region"]}
+    shop.defining.define_meters(sold_by, [meter], at=shop.OPENED)
+    price = {"kind": "usage", "meter": "sms", "model": "per_unit"}
+    home = price | {"code": "home", "name": "国内消息", "unit_amount": "0.05", "included": "1000"}
+    abroad = price | {"code": "abroad", "name": "国际消息", "unit_amount": "0.32", "match": {"region": "intl"}}
+    gamma = shop.tenant("gamma")
+    shop.subscribe(gamma, shop.plan(sold_by, [home, abroad], alignment="calendar"), "2026-10-01")
+    shop.use(gamma, "900", "2026-10-02 10:00", meter="sms")
+    shop.use(gamma, "300", "2026-10-03 10:00", meter="sms", region="intl")
+    shop.bill("2026-10-01 00:00")
+    dora = logged_in(portal.person(gamma, "dora"), "zh-hans")
+    page = dora.get("/c/gamma/usage/?meter=home&from=2026-10-01").content.decode()
+    assert '<p class="figure">900\u00a0条</p>' in page
+    assert "没有超出套餐含量 1,000\u00a0条" in page
+    events = dora.get("/c/gamma/usage/events/?meter=abroad&from=2026-10-01").content.decode()
+    assert "region=intl" in events
+    assert "sms-2026-10-02" not in events
