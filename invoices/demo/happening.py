@@ -84,11 +84,11 @@ def _scaled(customer: Customer, habit: Mapping[str, Any], day: date, chance: Ran
 
 
 def _season(customer: Customer, day: date) -> int:
-    """Return percent: 160 in the month of the season, 130 beside it."""
+    """Return percent: 130 in the month of the season, 115 beside it."""
     if not customer.season:
         return 100
     away = abs(day.month - customer.season)
-    return {0: 160, 1: 130}.get(min(away, 12 - away), 100)
+    return {0: 130, 1: 115}.get(min(away, 12 - away), 100)
 
 
 def _level(customer: Customer, habit: Mapping[str, Any], day: date) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from random import Random
+from time import monotonic_ns
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
@@ -56,7 +57,7 @@ def _one_day(world: World, day: date, number: int) -> None:
     due = Subscription.objects.due(morning).values_list("tenant__code", flat=True)
     weekly = [code for place, code in enumerate(world.tenants) if (place + number) % TELL_EVERY == 0]
     _tell(world, sorted({*due, *weekly}), morning - timedelta(minutes=41))
-    run.bill(at=morning, clock=lambda: morning)
+    run.bill(at=morning, clock=_clock(morning))
     _welcome(world, day)
     if _at(day, 15) <= world.now:
         if day.weekday() < 5:
@@ -69,6 +70,12 @@ def _at(day: date, hour: int, minute: int = 0) -> datetime:
     return datetime.combine(day, time(hour, minute), ZONE)
 
 
+def _clock(moment: datetime) -> Callable[[], datetime]:
+    """Return a clock that stands at `moment` now and goes on from there, so that a run's record has its true length."""
+    begun = monotonic_ns()
+    return lambda: moment + timedelta(microseconds=(monotonic_ns() - begun) // 1000)
+
+
 def _welcome(world: World, day: date) -> None:
     coming = [customer for customer in world.customers if customer.start == day]
     nine = _at(day, 9)
@@ -77,7 +84,7 @@ def _welcome(world: World, day: date) -> None:
     started = opening.welcome(coming, at=nine, by=world.by)
     world.tenants |= {row.tenant.code: row.tenant for row in started}
     soon = nine + timedelta(minutes=5)
-    run.bill(at=soon, clock=lambda: soon, tenants=[row.tenant_id for row in started])
+    run.bill(at=soon, clock=_clock(soon), tenants=[row.tenant_id for row in started])
 
 
 def _tell(world: World, codes: Sequence[str], until: datetime) -> None:

@@ -119,7 +119,8 @@ def _company(customer: Customer) -> NewTenant:
 def _subscribe(customer: Customer, tenant: Tenant, at: datetime) -> Subscription:
     seller_code = next(code for code, sold in read("catalogue")["sellers"].items() if _sells(sold["plans"], customer))
     seller = Seller.objects.get(code=seller_code)
-    owner = invite(tenant, f"owner@{customer.code}.example", person(customer), Member.Role.OWNER, at=at, by=None)
+    email, name = customer.owner or (f"owner@{customer.code}.example", person(customer))
+    owner = invite(tenant, email, name, Member.Role.OWNER, at=at, by=None)
     consent = agreements.authorise(tenant, seller=seller, text=CONSENT, text_version="demo-1", at=at, by=owner)
     order = subscriptions.Order(
         tenant=tenant,

@@ -27,9 +27,11 @@ def print_all(part: tuple[int, int] = (0, 1)) -> None:
         rendering.render(paper, pdf.render, at=paper.issued_at + AFTER_ISSUE)
 
 
-def send_all(now: datetime, part: tuple[int, int] = (0, 1)) -> None:
-    """Deliver what waits in the outbox, a day at a time, so that each mail bears the date of its day."""
-    hurry()
+def send_all(now: datetime) -> None:
+    """Deliver what waits in the outbox, in order of time, so that each mail bears the date of its day.
+
+    One process alone: for another whose clock is some days ahead, every claim of this one would have run out.
+    """
     first = Notice.objects.filter(status=Notice.Status.PENDING).aggregate(first=Min("created_at"))["first"]
     moment = first or now
     while moment < now:

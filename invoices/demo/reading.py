@@ -41,6 +41,7 @@ class Customer:
     size: Decimal = Decimal(0)
     season: int = 0
     lively: bool = False
+    owner: Sequence[str] = ()
     pays: str = "prompt"
     unpaid: int = 0
     stopped: int | None = None

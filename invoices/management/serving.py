@@ -31,7 +31,7 @@ def commands(port: int) -> list[list[str]]:
     """Return the site and its worker with beat, as arguments of `python -m`."""
     return [
         ["gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--workers=2", "--threads=4", "--log-level=warning"],
-        ["celery", "-A", "config", "worker", "-B", "--pool=solo", "--loglevel=warning", "--without-mingle"],
+        ["celery", "--quiet", "-A", "config", "worker", "-B", "--pool=solo", "--loglevel=warning", "--without-mingle"],
     ]
 
 
@@ -46,7 +46,7 @@ def serve(port: int) -> int:
     try:
         for command in commands(port):
             # Each in a session of its own: Ctrl-C reaches this process alone, which then ends them in order.
-            whole = [sys.executable, "-m", *command]
+            whole = [sys.executable, "-W", "ignore", "-m", *command]
             children.append(subprocess.Popen(whole, cwd=settings.BASE_DIR, env=environment, start_new_session=True))
         while not asked and all(child.poll() is None for child in children):
             time.sleep(0.2)
