@@ -19,8 +19,8 @@ from invoices.document import BankTransfer, DocumentLine, InvoiceDocument, Party
 from invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from usage.periods import local_day
 
-# A step of one of these kinds tells the line's unit price.
-PRICED = frozenset({"unit", "flat", "package", "rate"})
+# A step of one of these kinds tells the price of a unit; a package holds many, so its price would mislead.
+PRICED = frozenset({"unit", "flat"})
 
 
 def invoice_document(invoice: Invoice, language: str) -> InvoiceDocument:
@@ -171,7 +171,7 @@ def _side(credit: CreditNoteLine, inclusive: bool) -> int:
 def unit_price(details: Mapping[str, Any]) -> Decimal | None:
     """Return the one price of a unit, where a single step tells it."""
     steps = [step for step in details.get("steps", ()) if step["code"] != "proration"]
-    if len(steps) == 1 and steps[0]["code"] in PRICED - {"rate"}:
+    if len(steps) == 1 and steps[0]["code"] in PRICED:
         return Decimal(steps[0]["unit_amount"])
     return None
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from billing import formatting
 from billing.models import Acceptance, Charge
+from invoices import composing
 from invoices.models import InvoiceLine
 from invoices.pages import charts, days, wording
 from invoices.pages.tables import address
@@ -128,7 +129,7 @@ def workings(charge: Charge, line: InvoiceLine, language: str) -> tuple[Working,
 def step_rows(charge: Charge, language: str, unit: str) -> list[Working]:
     """Return one row for a single price, else one per step of the price."""
     found = steps(charge, language)
-    if unit_price(charge) and not charge.details.get("days"):
+    if unit_price(charge):
         if charge.details.get("measured") is None:
             first = Working("", _("Quantity"), formatting.quantity(charge.quantity, unit))
             return [first, Working("×", _("Price of one"), unit_price(charge))]
@@ -141,10 +142,8 @@ def step_rows(charge: Charge, language: str, unit: str) -> list[Working]:
 
 def unit_price(charge: Charge) -> str:
     """Return the one price of one unit, or nothing where several make the amount."""
-    found = charge.details.get("steps", [])
-    if len(found) != 1 or found[0].get("unit_amount") in (None, ""):
-        return ""
-    return formatting.unit_price(Decimal(found[0]["unit_amount"]), charge.currency)
+    price = None if charge.details.get("days") else composing.unit_price(charge.details)
+    return "" if price is None else formatting.unit_price(price, charge.currency)
 
 
 def chart(visit: Visit, charge: Charge, meter: Meter, window: days.Window) -> charts.Chart:
