@@ -21,7 +21,7 @@ from billing.charging import Measure, Worth, in_advance, in_arrears
 from billing.measures import asks_for_transactions, measure, want
 from billing.models import BillingPeriod, PlanVersion, Subscription
 from billing.planning import Contract, Due, Stretch
-from tenants.bulk import copy_in, mark, reserve, update_from
+from tenants.bulk import among, copy_in, mark, reserve, update_from
 from tenants.models import Seller
 from usage.periods import local_midnight
 
@@ -75,7 +75,7 @@ def close(subscription_ids: Iterable[int], *, at: datetime) -> Closed:
 
 
 def _lock(ids: Iterable[int], at: datetime) -> list[Subscription]:
-    due = Subscription.objects.due(at).filter(pk__in=list(ids)).defer("during", "next_at", "created_at")
+    due = Subscription.objects.due(at).filter(among("pk", ids)).defer("during", "next_at", "created_at")
     locked = list(due.select_for_update(no_key=True, skip_locked=True).order_by("pk"))
     # Many customers have few versions and fewer sellers: each is read once.
     versions = PlanVersion.objects.in_bulk({s.version_id for s in locked})

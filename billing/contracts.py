@@ -13,6 +13,7 @@ from billing.models.catalogue import PlanVersion
 from billing.planning import Clause, Contract, Metered, Stretch
 from billing.rating import Price as Rating
 from billing.rating import parse_price
+from tenants.bulk import among
 from tenants.models import Seller
 from usage.periods import Alignment, Interval, Span, local_day
 
@@ -44,7 +45,7 @@ def last_periods(subscriptions: Iterable[Subscription]) -> dict[int, dict[Interv
     """Return, for each subscription and rhythm, the period that was opened last."""
     found: dict[int, dict[Interval, Stretch]] = defaultdict(dict)
     rows = (
-        BillingPeriod.objects.filter(subscription__in=[s.pk for s in subscriptions])
+        BillingPeriod.objects.filter(among("subscription", (s.pk for s in subscriptions)))
         .order_by("subscription_id", "interval", "-start")
         .distinct("subscription_id", "interval")
     )
@@ -79,7 +80,7 @@ def _prices(versions: set[int]) -> dict[int, list[Price]]:
 
 
 def _negotiated(subscriptions: Sequence[Subscription]) -> dict[tuple[int, int], NegotiatedPrice]:
-    rows = NegotiatedPrice.objects.filter(subscription__in=[s.pk for s in subscriptions])
+    rows = NegotiatedPrice.objects.filter(among("subscription", (s.pk for s in subscriptions)))
     return {(row.subscription_id, row.price_id): row for row in rows}
 
 
@@ -90,7 +91,7 @@ def _listed(lists: set[int]) -> dict[tuple[int, int, str], PriceListEntry]:
 
 def _quantities(subscriptions: Sequence[Subscription]) -> Quantities:
     found: dict[tuple[int, int], list[tuple[Any, Any, Any]]] = defaultdict(list)
-    rows = SubscriptionItem.objects.filter(subscription__in=[s.pk for s in subscriptions])
+    rows = SubscriptionItem.objects.filter(among("subscription", (s.pk for s in subscriptions)))
     told = rows.values_list("subscription_id", "price_id", "quantity", "during__startswith", "during__endswith")
     for subscription, price, quantity, start, end in told:
         found[subscription, price].append((start, end, quantity))

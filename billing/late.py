@@ -16,6 +16,7 @@ from billing.measures import asks_for_transactions, measure, want
 from billing.models import BillingPeriod, Charge, Subscription
 from billing.money import plain
 from billing.planning import Clause, Contract, Stretch
+from tenants.bulk import among
 from usage import measuring
 from usage.periods import local_day
 
@@ -77,10 +78,12 @@ def _touched(
     if not by_id:
         return []
     first = min(mark.since for mark in marks)
-    periods = BillingPeriod.objects.filter(subscription__in=by_id, closed_at__isnull=False, trial=False, end__gt=first)
+    periods = BillingPeriod.objects.filter(
+        ~among("pk", closed_now), among("subscription", by_id), closed_at__isnull=False, trial=False, end__gt=first
+    )
     return [
         (by_id[period.subscription_id], contracts.stretch(period), clause)
-        for period in periods.exclude(pk__in=closed_now).order_by("start", "pk")
+        for period in periods.order_by("start", "pk")
         for clause in agreed[period.subscription_id].clauses
         if clause.meter
         and clause.interval == period.interval

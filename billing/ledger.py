@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Sum
 
 from billing.models import Account, LedgerTransaction, Posting
-from tenants.bulk import copy_in, reserve
+from tenants.bulk import among, copy_in, reserve
 from tenants.errors import NoTransaction
 
 Kind = Account.Kind
@@ -110,6 +110,6 @@ def _known(pages: set[tuple[int, str, str, int | None]]) -> dict[tuple[int, str,
     )
     tenants = {p[3] for p in pages}
     found = rows.filter(tenant=None) if None in tenants else rows.none()
-    mine = rows.filter(tenant__in=tenants - {None})
+    mine = rows.filter(among("tenant", [tenant for tenant in tenants if tenant is not None]))
     values = ("seller_id", "currency", "kind", "tenant_id", "id")
     return {tuple(row[:4]): row[4] for query in (found, mine) for row in query.values_list(*values)}

@@ -21,7 +21,7 @@ from invoices.models import Invoice, InvoiceLine
 from invoices.tax import LineTax, line_tax
 from invoices.totals import Totals
 from tenants import audit
-from tenants.bulk import copy_in, mark, reserve
+from tenants.bulk import among, copy_in, mark, reserve
 from tenants.models import Tenant, User
 
 # (payer, seller, currency, way of payment)
@@ -190,13 +190,13 @@ def _without_debts(groups: list[Group]) -> list[Group]:
 
 
 def _lock(payer_ids: Iterable[int], at: datetime) -> dict[int, Tenant]:
-    payers = waiting_payers(at).filter(pk__in=list(payer_ids))
+    payers = waiting_payers(at).filter(among("pk", payer_ids))
     return {p.pk: p for p in payers.select_for_update(of=("self",), no_key=True, skip_locked=True).order_by("pk")}
 
 
 def _sides(payers: dict[int, Tenant]) -> dict[Side, list[Waiting]]:
     found: dict[Side, list[Waiting]] = defaultdict(list)
-    charges = Charge.objects.waiting().filter(payer__in=list(payers)).order_by("pk")
+    charges = Charge.objects.waiting().filter(among("payer", payers)).order_by("pk")
     for charge in map(Waiting._make, charges.values_list(*Waiting._fields)):
         found[_side(charge)].append(charge)
     return found

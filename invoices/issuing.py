@@ -12,7 +12,7 @@ from billing import ledger
 from billing.models import Account
 from invoices.models import Invoice, NumberSeries
 from tenants import audit
-from tenants.bulk import update_from
+from tenants.bulk import among, update_from
 from tenants.models import Seller, Tenant, User
 from usage.periods import local_day
 
@@ -41,7 +41,7 @@ def issue(draft_ids: Iterable[int], *, at: datetime, by: User | None = None) -> 
     commits or none. Seller and buyer are copied as they are now. An invoice of zero is paid at once (CONTRACTS rule 9).
     """
     wanted = list(draft_ids)
-    named = Invoice.objects.filter(pk__in=wanted).values_list("seller_id", flat=True).distinct()
+    named = Invoice.objects.filter(among("pk", wanted)).values_list("seller_id", flat=True).distinct()
     sellers = list(Seller.objects.filter(pk__in=set(named)).order_by("pk"))
     # Series before invoices, by ascending id: the one order of locks.
     series = {seller.pk: _series(seller, local_day(at, seller.timezone).year) for seller in sellers}
@@ -91,7 +91,7 @@ def _series(seller: Seller, year: int) -> NumberSeries:
 
 
 def _ready(ids: Sequence[int], at: datetime) -> list[Draft]:
-    drafts = Invoice.objects.filter(pk__in=ids, status=Invoice.Status.DRAFT)
+    drafts = Invoice.objects.filter(among("pk", ids), status=Invoice.Status.DRAFT)
     locked = drafts.select_for_update(no_key=True).order_by("pk").values_list(*Draft._fields)
     return [draft for draft in map(Draft._make, locked) if draft.charge_on <= local_day(at, draft.zone)]
 
@@ -114,7 +114,7 @@ def _numbered(
 ) -> Iterator[tuple[Any, ...]]:
     sold_by = seller_copy(seller)
     buyers = {
-        row["pk"]: row for row in Tenant.objects.filter(pk__in={d.tenant_id for d in drafts}).values("pk", *BUYER)
+        row["pk"]: row for row in Tenant.objects.filter(among("pk", {d.tenant_id for d in drafts})).values("pk", *BUYER)
     }
     for sequence, invoice in enumerate(drafts, start=series.last_number + 1):
         settled = invoice.total_minor == 0

@@ -10,6 +10,7 @@ from django.db.models import F
 
 from invoices.models import BillingRun, Parked
 from tenants import audit
+from tenants.bulk import among
 from tenants.errors import DomainError
 from tenants.models import User
 
@@ -41,7 +42,7 @@ def park(
 @transaction.atomic
 def resolve(tenant_ids: Iterable[int], *, stages: Iterable[str], at: datetime, by: User | None = None) -> int:
     """Take tenants out of the queue; return how many waited."""
-    waiting = Parked.objects.filter(tenant__in=list(tenant_ids), stage__in=list(stages), resolved_at=None)
+    waiting = Parked.objects.filter(among("tenant", tenant_ids), stage__in=list(stages), resolved_at=None)
     locked = list(waiting.select_for_update(no_key=True).order_by("pk"))
     Parked.objects.filter(pk__in=[row.pk for row in locked]).update(resolved_at=at, resolved_by=by)
     if by is not None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 from psycopg.adapt import Dumper
 
@@ -31,6 +32,18 @@ class _Json(Dumper):
 
     def dump(self, obj: Any) -> bytes:
         return msgspec.json.encode(obj)
+
+
+class Among(models.Func):
+    """`column = ANY(array)`: see `among`."""
+
+    template, arg_joiner = "%(expressions)s)", " = ANY("
+    output_field = models.BooleanField()
+
+
+def among(column: str, ids: Iterable[int]) -> Among:
+    """Return the condition that a column is one of many ids: one parameter, where `__in` would send one for each id."""
+    return Among(models.F(column), models.Value(list(ids), ArrayField(models.BigIntegerField())))
 
 
 def copy_in(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
