@@ -92,10 +92,10 @@ def _check_items(order: Order, by_code: Mapping[str, Price]) -> None:
     for number, code in enumerate(order.modules):
         if not _named(by_code, code, f"modules[{number}]").optional:
             raise Invalid(_("“%(code)s” belongs to the plan anyhow.") % {"code": code}, field=f"modules[{number}]")
-    for code, price in order.negotiated.items():
+    for code, agreed in order.negotiated.items():
         _named(by_code, code, f"prices.{code}")
-        model = price.get("model")
-        params = {key: value for key, value in price.items() if key != "model"}
+        model = agreed.get("model")
+        params = {key: value for key, value in agreed.items() if key != "model"}
         catalogue.check_params(str(model), params, f"prices.{code}")
 
 

@@ -90,7 +90,8 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": database.settings(BASE_DIR, env.str("DATABASE_URL", default=""))}
+DATABASE_URL = env.str("DATABASE_URL", default="")
+DATABASES = {"default": database.settings(BASE_DIR, DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "tenants.User"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import Field
 from django.utils.translation import gettext as _
 
 from billing.models import Subscription
@@ -37,6 +39,10 @@ def number(text: str, path: str) -> Decimal:
 def fitting(name: str, text: str, path: str) -> str:
     """Return a text that the subscription's column `name` takes."""
     try:
-        return str(Subscription._meta.get_field(name).clean(text, None))
+        return str(_columns()[name].clean(text, None))
     except ValidationError as wrong:
         raise Invalid(wrong.messages[0], field=path) from None
+
+
+def _columns() -> dict[str, Field[Any, Any]]:
+    return {field.name: field for field in Subscription._meta.fields}

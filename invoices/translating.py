@@ -117,7 +117,7 @@ class _Reading:
     def company(self) -> NewTenant:
         said = {name: self.text(source) for name, source in self.agreed.customer.items()}
         return NewTenant(
-            **{"code": "", "name": ""} | {name: text for name, text in said.items() if text},  # type: ignore[arg-type]
+            **{"code": "", "name": ""} | {name: text for name, text in said.items() if text},
             tags=self.tags(),
             contacts=self.contacts(),
         )
@@ -156,7 +156,7 @@ class _Reading:
             "negotiated": self.prices(),
         }
         for name in ("label", "pays", "purchase_order", "cost_centre"):
-            if text := self.get(sources.get(name), lambda text, path, name=name: fitting(name, text, path)):
+            if text := self.get(sources.get(name), lambda text, path, name=name: fitting(name, text, path)):  # type: ignore[misc]
                 terms[name] = text
         sold = self.attempt(lambda: self.plans.get(code)) if code else None
         if sold is None or start is None:
@@ -181,7 +181,7 @@ class _Reading:
     def modules(self) -> list[str]:
         taken: list[str] = []
         for code, source in self.agreed.modules.items():
-            if self.attempt(lambda source=source: self.agreed.says_yes(source, self.row)):
+            if self.attempt(lambda source=source: self.agreed.says_yes(source, self.row)):  # type: ignore[misc]
                 self.places[f"modules[{len(taken)}]"] = source.path
                 taken.append(code)
         return taken

@@ -20,7 +20,9 @@ class InvitedOnly(DefaultAccountAdapter):
 
 def may_view_as(*, hijacker: User, hijacked: User) -> bool:
     """Return whether an operator may look at the pages as this customer's member sees them (read only, and logged)."""
-    return hijacker.is_active and hijacker.has_perm("tenants.view_tenant") and hijacked.is_active and not hijacked.is_staff
+    return (
+        hijacker.is_active and hijacker.has_perm("tenants.view_tenant") and hijacked.is_active and not hijacked.is_staff
+    )
 
 
 def name_tried(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:

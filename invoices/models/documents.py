@@ -94,7 +94,7 @@ class Invoice(models.Model):
     status = models.CharField(_("state"), max_length=14, choices=Status, default=Status.DRAFT)
     series = models.ForeignKey(NumberSeries, models.PROTECT, null=True, blank=True, related_name="invoices")
     sequence = models.PositiveBigIntegerField(null=True, blank=True)
-    number = models.CharField(_("number"), max_length=40, null=True, blank=True, unique=True)  # noqa: DJ001 - a draft has none
+    number = models.CharField(_("number"), max_length=40, null=True, blank=True, unique=True)
     issued_at = models.DateTimeField(_("issued"), null=True, blank=True)
     issued_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     due_on = models.DateField(_("due"), null=True, blank=True)

@@ -42,7 +42,9 @@ class Seller(models.Model):
     bank_name = models.CharField(_("bank"), max_length=120, blank=True, validators=[validate_printable])
     bank_account = models.CharField(_("account number"), max_length=40, blank=True)
     currency = models.CharField(_("currency"), max_length=3, default="CNY", validators=[validators.validate_currency])
-    timezone = models.CharField(_("time zone"), max_length=64, default="Asia/Shanghai", validators=[validators.validate_zone])
+    timezone = models.CharField(
+        _("time zone"), max_length=64, default="Asia/Shanghai", validators=[validators.validate_zone]
+    )
     payment_days = models.PositiveSmallIntegerField(
         _("payment days"), default=0, help_text=_("Days from issue until a bill is due (0: on the day of issue).")
     )
@@ -135,7 +137,9 @@ class Tenant(models.Model):
         related_name="children",
         help_text=_("The company that pays this one's bills."),
     )
-    timezone = models.CharField(_("time zone"), max_length=64, default="Asia/Shanghai", validators=[validators.validate_zone])
+    timezone = models.CharField(
+        _("time zone"), max_length=64, default="Asia/Shanghai", validators=[validators.validate_zone]
+    )
     currency = models.CharField(_("currency"), max_length=3, default="CNY", validators=[validators.validate_currency])
     language = models.CharField(_("language"), max_length=10, choices=Language, default=Language.CHINESE)
     status = models.CharField(_("state"), max_length=12, choices=Status, default=Status.ACTIVE)
@@ -191,11 +195,13 @@ class Contact(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("contact"), _("contacts")
         constraints = [
-            models.UniqueConstraint(name="contact_email_once_per_tenant", fields=["tenant", "email"], condition=~Q(email="")),
-            models.CheckConstraint(name="contact_role_known", condition=Q(role__in=["finance", "business", "technical"])),
-            models.CheckConstraint(
-                name="contact_of_bills_has_email", condition=Q(receives_bills=False) | ~Q(email="")
+            models.UniqueConstraint(
+                name="contact_email_once_per_tenant", fields=["tenant", "email"], condition=~Q(email="")
             ),
+            models.CheckConstraint(
+                name="contact_role_known", condition=Q(role__in=["finance", "business", "technical"])
+            ),
+            models.CheckConstraint(name="contact_of_bills_has_email", condition=Q(receives_bills=False) | ~Q(email="")),
         ]
 
     def __str__(self) -> str:

@@ -83,7 +83,9 @@ class Member(models.Model):
         verbose_name, verbose_name_plural = _("member"), _("members")
         constraints = [
             models.UniqueConstraint(name="member_once_per_tenant", fields=["tenant", "user"]),
-            models.CheckConstraint(name="member_role_known", condition=Q(role__in=["owner", "payer", "admin", "viewer"])),
+            models.CheckConstraint(
+                name="member_role_known", condition=Q(role__in=["owner", "payer", "admin", "viewer"])
+            ),
         ]
 
     def __str__(self) -> str:

@@ -72,7 +72,9 @@ class Notice(models.Model):
         ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(name="notice_once_per_key", fields=["tenant", "key"]),
-            models.CheckConstraint(name="notice_status_known", condition=Q(status__in=["pending", "delivered", "failed"])),
+            models.CheckConstraint(
+                name="notice_status_known", condition=Q(status__in=["pending", "delivered", "failed"])
+            ),
             models.CheckConstraint(name="notice_language_known", condition=Q(language__in=["zh-hans", "en"])),
             models.CheckConstraint(
                 name="notice_delivered_says_when",

@@ -32,8 +32,8 @@ def test_it_refuses_a_database_with_customers_of_its_own():
     assert [tenant.code for tenant in Tenant.objects.all()] == ["stranger"]
 
 
-def test_it_never_drops_a_database_that_is_not_the_embedded_one(monkeypatch):
-    monkeypatch.setenv("DATABASE_URL", "postgres://elsewhere")
+def test_it_never_drops_a_database_that_is_not_the_embedded_one(settings):
+    settings.DATABASE_URL = "postgres://elsewhere"
     shop.seller()
     with pytest.raises(CommandError, match="Only the embedded database"):
         call_command("demo", "--fresh", "--no-serve", stdout=StringIO())

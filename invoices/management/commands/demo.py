@@ -1,7 +1,6 @@
 """manage.py demo: fill an empty database with two sellers, the published cases and a year of customers, and serve it."""
 
 import json
-import os
 import shutil
 import time
 from argparse import ArgumentParser
@@ -125,7 +124,7 @@ def _show(bar: Progress, task: TaskID, what: str, done: int, whole: int) -> None
 
 
 def _is_embedded() -> bool:
-    return not os.environ.get("DATABASE_URL")
+    return not settings.DATABASE_URL
 
 
 def _wipe() -> None:
