@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from import_export import resources
-from import_export.admin import ImportExportModelAdmin
+from import_export.admin import ExportMixin
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
@@ -19,7 +19,7 @@ from unfold.contrib.filters.admin import (
     RangeDateTimeFilter,
     RelatedDropdownFilter,
 )
-from unfold.contrib.import_export.forms import ExportForm, ImportForm
+from unfold.contrib.import_export.forms import ExportForm
 
 from tenants import audit, companies, profiles
 from tenants.admin.listing import Kept, Listing, Reading, Rows, state
@@ -109,38 +109,29 @@ class TenantForm(forms.ModelForm):
 
 
 class TenantResource(resources.ModelResource):
-    """A customer as a row of a file; the code tells rows apart."""
+    """A customer as a row of a file."""
 
     class Meta:
         model = Tenant
-        import_id_fields = ["code"]
         fields = [
             "code",
             "name",
             "name_en",
             "tax_number",
-            "timezone",
+            "group__code",
+            "parent__code",
+            "status",
             "currency",
             "language",
-            "address",
-            "phone",
-            "purchase_order",
-            "cost_centre",
-            "note",
         ]
-        clean_model_instances = True
-        skip_unchanged = True
-
-    def before_save_instance(self, instance: Tenant, row: Any, **kwargs: Any) -> None:
-        instance.opened_at = instance.opened_at or timezone.now()
+        fields += ["timezone", "address", "phone", "purchase_order", "cost_centre", "note", "opened_at"]
 
 
-class TenantAdmin(ImportExportModelAdmin, Kept, Listing):
+class TenantAdmin(ExportMixin, Kept, Listing):
     """Customers. The room that can see everything registers it, with its own tables beside the profile."""
 
     form = TenantForm
     resource_classes = [TenantResource]
-    import_form_class = ImportForm
     export_form_class = ExportForm
     list_display = ["name", "code", "status_pill", "group", "currency", "parent", "opened_at"]
     list_select_related = ["group", "parent"]
