@@ -80,7 +80,7 @@ class BillPage:
     credits: tuple[Credit, ...]
     transfer: payments.Transfer | None
     pdf: str
-    other_pdf: str
+    files: tuple[tuple[str, str], ...]
     export: str
 
 
@@ -116,7 +116,7 @@ def page(visit: Visit, pk: int) -> BillPage:
         credits=credits_of(visit, bill),
         transfer=transfer(visit, bill),
         pdf=visit.to("bill_pdf", bill.pk, visit.language),
-        other_pdf=visit.to("bill_pdf", bill.pk, "en" if formatting.is_chinese(visit.language) else "zh-hans"),
+        files=made_files(visit, bill),
         export=visit.to("bill_csv", bill.pk),
     )
 
@@ -247,6 +247,13 @@ def facts(visit: Visit, bill: Invoice) -> tuple[tuple[str, str], ...]:
         (_("Cost centre"), bill.cost_centre),
     )
     return tuple((name, str(value)) for name, value in found if value)
+
+
+def made_files(visit: Visit, bill: Invoice) -> tuple[tuple[str, str], ...]:
+    """Return the languages in which the bill's file was made, each with its address; the newest bill may have none yet."""
+    made = Document.objects.filter(kind=Document.Kind.INVOICE, source_id=bill.pk).values_list("language", flat=True)
+    named = {"zh-hans": "中文", "en": "English"}
+    return tuple((named[language], visit.to("bill_pdf", bill.pk, language)) for language in made.order_by("-language"))
 
 
 def credits_of(visit: Visit, bill: Invoice) -> tuple[Credit, ...]:
