@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from billing import subscriptions
+from billing.models import PlanVersion
 from billing.subscriptions import Order
 from invoices import mapping, sheets
 from invoices.mapping import CustomerMap
@@ -202,7 +203,10 @@ def _stop_if_bad(report: Report, part: Sequence[Entry]) -> None:
 
 def _subscribe(pairs: Sequence[tuple[Entry, Tenant]], report: Report, at: datetime, by: User | None) -> None:
     buyers = [(entry, entry.purchase, tenant) for entry, tenant in pairs if entry.purchase]
-    outcomes = subscriptions.start([Order(tenant=t, **bought.terms) for _e, bought, t in buyers], at=at, by=by)
+    # Read anew: a version may have gone off sale since the file was checked.
+    sold = PlanVersion.objects.select_related("plan").in_bulk({bought.version_id for _e, bought, _t in buyers})
+    orders = [Order(tenant=t, **bought.terms | {"version": sold[bought.version_id]}) for _e, bought, t in buyers]
+    outcomes = subscriptions.start(orders, at=at, by=by)
     for (entry, bought, tenant), outcome in zip(buyers, outcomes, strict=True):
         if outcome.refusal:
             report.note(entry, outcome.refusal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -54,9 +54,14 @@ class Plans:
 class Purchase:
     """What a customer buys: the terms of an order, and the text under which it renews by itself, if any."""
 
-    terms: Mapping[str, Any]
+    terms: dict[str, Any]
     consent: str = ""
     consent_version: str = ""
+
+    @property
+    def version_id(self) -> int:
+        """The plan version, as it was on sale when the file was checked."""
+        return int(self.terms["version"].pk)
 
 
 @dataclass(slots=True)
