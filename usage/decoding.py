@@ -179,7 +179,7 @@ def check_void(event: Event) -> None:
     _check_texts(event)
     if event.meter or event.quantity is not None or event.occurred_at or event.properties:
         raise Refusal("invalid", "void", _("A void has a key and the key of the event to take back, nothing else."))
-    if not event.void or len(event.void) > 120 or "\x00" in event.void or not _is_text(event.void):
+    if not event.void or len(event.void) > 120 or not _is_text(event.void):
         raise Refusal("invalid", "void", _("Name the key of the event to take back."))
 
 
@@ -207,22 +207,24 @@ def text(value: Any) -> str:
 
 
 def _check_texts(event: Event) -> None:
-    if "\x00" in event.key or not _is_text(event.key):
+    if not _is_text(event.key):
         raise Refusal("invalid", "key", _("A key may not hold the character NUL."))
-    if not event.properties:
-        return
+    length = 0
     for name, value in event.properties.items():
-        _check_property(name, value)
-    if len(encoder.encode(event.properties)) > LONGEST_PROPERTIES:
+        if type(value) is not str or not (name.isprintable() and value.isprintable()):
+            _check_property(name, value)
+        length += len(name) + (len(value) if isinstance(value, str) else DIGITS) + 2
+    # No character takes more than six bytes.
+    if length * 6 > LONGEST_PROPERTIES and len(encoder.encode(event.properties)) > LONGEST_PROPERTIES:
         raise Refusal("too_long", "properties", _("The properties are longer than 8 KiB."))
 
 
 def _check_property(name: str, value: Any) -> None:
     path = f"properties.{name}"
-    if "\x00" in name or not _is_text(name):
+    if not _is_text(name):
         raise Refusal("invalid", "properties", _("A property's name may not hold the character NUL."))
     if isinstance(value, str):
-        if "\x00" in value or not _is_text(value):
+        if not _is_text(value):
             raise Refusal("invalid", path, _("A property's value may not hold the character NUL."))
         return
     if value is None or isinstance(value, bool):
@@ -232,12 +234,14 @@ def _check_property(name: str, value: Any) -> None:
 
 
 def _is_text(value: str) -> bool:
-    """Whether the text can be written as UTF-8: half a surrogate pair cannot."""
+    """Whether the database can keep the text: neither NUL nor half a surrogate pair."""
+    if value.isprintable():
+        return True
     try:
         value.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return "\x00" not in value
 
 
 def _is_modest(value: Any) -> bool:

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import DeadlockDetected
 
 from tests.usage.conftest import AT
 from usage import counting, ingest, measuring
@@ -177,3 +178,20 @@ def test_an_ended_meter_is_refused_at_once(tenant, meters):
     type(meters["messages"]).objects.filter(code="messages").update(active=False)
     [answer] = ingest.accept(tenant, [event(2)], at=AT)
     assert (answer.status, answer.code) == ("refused", "ended_meter")
+
+
+@pytest.mark.parametrize(("failures", "takes"), [(ingest.TRIES - 1, True), (ingest.TRIES, False)])
+def test_a_deadlock_is_tried_again(tenant, meters, monkeypatch, failures, takes):
+    left, take = [OperationalError("deadlock")] * failures, ingest._Batch.take
+
+    def stumble(batch):
+        if left:
+            raise left.pop() from DeadlockDetected()
+        return take(batch)
+
+    monkeypatch.setattr(ingest._Batch, "take", stumble)
+    if takes:
+        assert ingest.accept(tenant, [event(1)], at=AT)[0].status == "accepted"
+    else:
+        with pytest.raises(OperationalError):
+            ingest.accept(tenant, [event(1)], at=AT)
