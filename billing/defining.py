@@ -15,7 +15,7 @@ from billing.models import Family, Plan, PlanVersion, Price
 from billing.models.catalogue import Interval, Status
 from billing.money import Money
 from billing.rating import SHAPES
-from tenants.errors import Invalid
+from tenants.errors import DomainError, Invalid
 from tenants.models import Seller, User
 from usage.models import Meter
 
@@ -166,7 +166,10 @@ def define_plan(
     version.prices.all().delete()
     prices = data.get("prices", ())
     Price.objects.bulk_create([_price(version, seller, one, n, f"{path}.prices[{n}]") for n, one in enumerate(prices)])
-    return catalogue.publish(version, at=at, by=by)
+    try:
+        return catalogue.publish(version, at=at, by=by)
+    except DomainError as refusal:
+        raise type(refusal)(refusal.message, field=f"{path}.{refusal.field}") from None
 
 
 def _plan(seller: Seller, data: Mapping[str, Any], path: str) -> Plan:
