@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Final
 
 # Sums and products of prices and quantities are exact; if a digit would ever be lost, it is an error and no silence.
+MOST_DIGITS: Final = 30
 EXACT: Final = Context(prec=200, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 
 # ISO 4217: the currencies with two digits after the point, then the exceptions.
@@ -120,7 +121,8 @@ class Money:
             value = Decimal(amount)
         except (InvalidOperation, TypeError):
             raise ValueError(f"{amount!r} is no decimal amount.") from None
-        if isinstance(amount, float) or not value.is_finite():
+        # An exponent of nine digits would be a number of a gigabyte.
+        if isinstance(amount, float) or not value.is_finite() or abs(value.adjusted()) > MOST_DIGITS:
             raise ValueError(f"{amount!r} is no decimal amount.")
         numerator, denominator = value.as_integer_ratio()
         minor, lost = divmod(numerator * 10**digits, denominator)

@@ -18,6 +18,8 @@ from tenants.models import Authorisation, Tenant
 
 # More than any column of a quantity holds.
 TOO_MANY = Decimal(10) ** 20
+# Calendars end; a term must fit behind every start.
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
 
 
 class Overlapping(Conflict):
@@ -71,6 +73,10 @@ def check(order: Order, prices: Sequence[Price]) -> None:
             % {"plan": version.currency, "tenant": tenant.currency},
             field="currency",
         )
+    if not FIRST_DAY <= order.start_on <= LAST_DAY:
+        raise Invalid(
+            _("Choose a day between %(first)s and %(last)s.") % {"first": FIRST_DAY, "last": LAST_DAY}, field="start"
+        )
     if order.end_on and order.end_on <= order.start_on:
         raise Invalid(_("The end must be after the start."), field="end")
     _check_items(order, {price.code: price for price in prices})
@@ -108,5 +114,5 @@ def _named(by_code: Mapping[str, Price], code: str, path: str) -> Price:
 def check_consent(consent: Authorisation, tenant_id: int, seller_id: int, scope: str) -> None:
     """Raise NotAllowed unless this customer's authorisation is in force for the scope."""
     mine = consent.tenant_id == tenant_id and consent.seller_id == seller_id
-    if not mine or consent.withdrawn_at or consent.scope not in ("all", scope or consent.scope):
+    if not mine or consent.withdrawn_at or consent.scope not in ("all", scope):
         raise NotAllowed(_("Renewal needs an authorisation of this customer that is in force."), field="consent")

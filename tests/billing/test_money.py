@@ -111,7 +111,7 @@ def test_it_refuses_more_decimals_than_the_currency_has(amount: str, currency: s
         Money.of(amount, currency)
 
 
-@pytest.mark.parametrize("amount", ["", "twelve", "NaN", "Infinity", 1.5])
+@pytest.mark.parametrize("amount", ["", "twelve", "NaN", "Infinity", "1e99999999", "1e-99999999", 1.5])
 def test_it_refuses_what_is_no_decimal(amount: str) -> None:
     with pytest.raises(ValueError, match="no decimal amount"):
         Money.of(amount, "CNY")
