@@ -95,9 +95,9 @@ def test_the_authorisation_was_withdrawn(told):
 def test_renewal_is_off(told):
     settle(told)
     Subscription.objects.update(auto_renew=False)
-    assert first(said(told.acme, told.alice)) == (
-        "Automatic renewal is off. In use until Sat 31 Oct; nothing is charged for the time after."
-    )
+    found = said(told.acme, told.alice)
+    assert first(found) == "Automatic renewal is off. In use until Sat 31 Oct; nothing is charged for the time after."
+    assert found.second.startswith("What is used until then comes on a last bill on Sun 1 Nov.")
 
 
 def test_a_trial_ends_without_a_deduction(told):
