@@ -51,12 +51,10 @@ def live(world: World, *, first: date, progress: Progress) -> None:
 
 
 def _one_day(world: World, day: date, number: int) -> None:
-    morning = _at(day, 0, 40)
-    if morning > world.now:
-        return
+    morning = min(_at(day, 0, 40), world.now)
     due = Subscription.objects.due(morning).values_list("tenant__code", flat=True)
     weekly = [code for place, code in enumerate(world.tenants) if (place + number) % TELL_EVERY == 0]
-    _tell(world, sorted({*due, *weekly}), morning - timedelta(minutes=41))
+    _tell(world, sorted({*due, *weekly}), _at(day, 0) - timedelta(minutes=1))
     run.bill(at=morning, clock=_clock(morning))
     _welcome(world, day)
     if _at(day, 15) <= world.now:

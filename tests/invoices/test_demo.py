@@ -20,7 +20,7 @@ from usage import counting
 
 pytestmark = pytest.mark.django_db
 NOW = shop.at("2026-11-21 16:00")
-SMALL = ("--no-serve", "--tenants", "1", "--months", "3", "--jobs", "1")
+SMALL = ("--no-serve", "--tenants", "1", "--months", "2", "--jobs", "1")
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import date
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -104,3 +105,16 @@ def test_it_ends_its_children_when_it_is_asked_to():
     whole.send_signal(signal.SIGINT)
     assert whole.wait(20) == 0
     assert not any(Path(f"/proc/{child}").exists() for child in children)
+
+
+@pytest.mark.parametrize(
+    ("today", "year", "month"),
+    [
+        ("2026-11-21", "2026-01-01", "2026-10-01"),
+        ("2027-01-01", "2026-01-01", "2026-12-01"),  # by the morning of New Year's Day nobody has bought anything yet
+        ("2027-01-02", "2027-01-01", "2026-12-01"),
+    ],
+)
+def test_it_begins_the_cases_with_the_year_or_last_month(today, year, month):
+    starts = {case.code: str(case.start) for case in reading.cases(date.fromisoformat(today), months=12)}
+    assert (starts["case-modules"], starts["case-messages"]) == (year, month)
