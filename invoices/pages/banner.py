@@ -177,6 +177,10 @@ def stopped(visit: Visit) -> Said | None:
     last = titles.last_day(rows[0].end_on or rows[0].term_end_on)
     sentence = _("Automatic renewal is off. In use until %(day)s; nothing is charged for the time after.")
     second = _("Your data stays, and you can export it at any time.")
+    if final := next_day(visit):
+        second = (
+            _("What is used until then comes on a last bill on %(day)s.") % {"day": spoken(visit, final)} + " " + second
+        )
     return Said(
         sentence % {"day": spoken(visit, last)},
         second,
