@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
@@ -16,9 +17,12 @@ from unfold.contrib.filters.admin import (
     RangeNumericFilter,
     RelatedDropdownFilter,
 )
+from unfold.enums import ActionVariant
 
+from tenants.admin.acts import Question, act, ask, done, list_address, sent
 from tenants.admin.companies import note
 from tenants.admin.listing import Endless, Kept, Listing, Reading, facts, number, state
+from usage.forms import UsageFileForm
 from usage.models import Meter, UsageCounter, UsageEvent, UsageImport, UsageMark, UsageMember
 
 
@@ -147,3 +151,23 @@ class UsageImportAdmin(Reading):
     @admin.display(description=_("accepted"), ordering="accepted")
     def count_accepted(self, row: UsageImport) -> str:
         return f"{row.accepted:,}"
+
+    actions_list = ["import_usage"]
+
+    @act(_("Import usage"), needs="usage.add_usageimport", icon="upload_file", variant=ActionVariant.PRIMARY)
+    def import_usage(self, request: HttpRequest) -> HttpResponse:
+        form = UsageFileForm(**sent(request))
+
+        def take(_data: dict[str, Any]) -> HttpResponse:
+            told = form.take(at=timezone.now())
+            said = gettext("%(rows)s lines: %(accepted)s new, %(duplicate)s known already, %(refused)s refused.") % told
+            checked = gettext("Only checked, nothing was imported.") if form.cleaned_data["how"] == "check" else ""
+            return done(request, f"{said} {checked}".strip(), list_address(UsageImport))
+
+        question = Question(
+            title=gettext("Import usage"),
+            lead=gettext("Every line is checked first. An event counts once, so a file may be read twice."),
+            button=gettext("Read the file"),
+            back=list_address(UsageImport),
+        )
+        return ask(self, request, question, form, take)

@@ -126,13 +126,20 @@ class PlanAdmin(ExportMixin, Kept, Listing):
 
     @act(_("New draft"), needs="billing.change_planversion", icon="edit_document", variant=ActionVariant.PRIMARY)
     def new_draft(self, request: HttpRequest, plan: Plan) -> HttpResponse:
-        def make(_data: dict[str, Any]) -> HttpResponse:
-            version = catalogue.draft(plan, at=timezone.now(), by=request.user)
-            return done(request, gettext("This is the draft. Nobody pays by it before it is published."), version)
+        return new_draft(self, request, plan)
 
-        question = Question(
-            title=gettext("New draft of “%(plan)s”") % {"plan": plan},
-            lead=gettext("The draft begins as a copy of the newest version. A draft that is there already is opened."),
-            button=gettext("Open the draft"),
-        )
-        return ask(self, request, question, Nothing(**sent(request)), make)
+
+def new_draft(model_admin: Any, request: HttpRequest, plan: Plan) -> HttpResponse:
+    """Ask, and open the plan's draft."""
+
+    def make(_data: dict[str, Any]) -> HttpResponse:
+        version = catalogue.draft(plan, at=timezone.now(), by=request.user)
+        return done(request, gettext("This is the draft. Nobody pays by it before it is published."), version)
+
+    question = Question(
+        title=gettext("New draft of “%(plan)s”") % {"plan": plan},
+        lead=gettext("The draft begins as a copy of the newest version. A draft that is there already is opened."),
+        button=gettext("Open the draft"),
+        back=address(plan),
+    )
+    return ask(model_admin, request, question, Nothing(**sent(request)), make)

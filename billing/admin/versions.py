@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from billing import catalogue, formatting
 from billing.admin.columns import moment
-from billing.admin.plans import VERSION_TONES
+from billing.admin.plans import VERSION_TONES, new_draft
 from billing.admin.prices import keep
 from billing.admin.pricing import PriceForm, PricingQuestion
 from billing.admin.readable import differences, price_row
@@ -93,7 +93,7 @@ class PlanVersionAdmin(Listing):
         ("term", ChoicesDropdownFilter),
     ]
     readonly_fields = ["plan", "number", "status_pill", "published", "published_by", "sha256", "commitment"]
-    actions_detail = ["add_price", "compare", "publish", "discard"]
+    actions_detail = ["new_draft", "add_price", "compare", "publish", "discard"]
 
     status_pill = state("status", VERSION_TONES, _("state"))
     published = moment("published_at", _("published"))
@@ -152,6 +152,16 @@ class PlanVersionAdmin(Listing):
             return []
         prices = version.prices.select_related("meter")
         return [{"price": price, "row": price_row(price, version.currency), "to": address(price)} for price in prices]
+
+    @act(
+        _("New draft"),
+        needs="billing.change_planversion",
+        icon="edit_document",
+        when=lambda version: not is_draft(version),
+        variant=ActionVariant.PRIMARY,
+    )
+    def new_draft(self, request: HttpRequest, version: PlanVersion) -> HttpResponse:
+        return new_draft(self, request, version.plan)
 
     @act(_("Compare with the version on sale"), needs="billing.view_planversion", icon="difference")
     def compare(self, request: HttpRequest, version: PlanVersion) -> HttpResponse:

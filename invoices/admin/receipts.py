@@ -32,7 +32,7 @@ from billing.forms import figure
 from billing.money import Money, UnknownCurrency
 from invoices import payments
 from invoices.models import Allocation, Invoice, Payment
-from tenants.admin.acts import Question, act, address, ask, done, sent
+from tenants.admin.acts import Question, act, address, ask, done, list_address, sent
 from tenants.admin.choosing import CustomerField
 from tenants.admin.listing import Reading, Rows, state
 from tenants.models import Seller, Tenant
@@ -127,7 +127,7 @@ class PayerForm(forms.Form):
 
 def choose_payer(model_admin: Any, request: HttpRequest) -> HttpResponse:
     """Ask whose transfer it is, then go on to the customer's own page for it."""
-    question = Question(title=gettext("Record a transfer"), button=gettext("Go on"))
+    question = Question(title=gettext("Record a transfer"), button=gettext("Go on"), back=list_address(Payment))
     form = PayerForm(**sent(request))
     return ask(model_admin, request, question, form, lambda data: forward(data["tenant"]))
 

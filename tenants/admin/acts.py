@@ -68,10 +68,10 @@ class Question:
 
     title: str
     button: str
+    back: str
     lead: str = ""
     heads: tuple[str, ...] = ()
     rows: tuple[tuple[Any, ...], ...] = ()
-    back: str = ""
     template: str = "admin/act.html"
 
 

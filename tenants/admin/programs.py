@@ -19,7 +19,7 @@ from unfold.widgets import (
 )
 
 from tenants import keys
-from tenants.admin.acts import Nothing, Question, act, ask, done, sent
+from tenants.admin.acts import Nothing, Question, act, address, ask, done, list_address, sent
 from tenants.admin.choosing import CustomerField
 from tenants.admin.listing import Reading, pill
 from tenants.models import ApiKey, Seller
@@ -97,7 +97,7 @@ class ApiKeyAdmin(Reading):
             text = gettext("The key is %(secret)s – copy it now, it is never shown again.") % {"secret": secret}
             return done(request, text, key)
 
-        question = Question(title=gettext("Make a key"), button=gettext("Make the key"))
+        question = Question(title=gettext("Make a key"), button=gettext("Make the key"), back=list_address(ApiKey))
         return ask(self, request, question, KeyForm(**sent(request)), make)
 
     @act(_("Revoke"), needs="tenants.change_apikey", icon="block", when=lambda key: key.revoked_at is None)
@@ -110,5 +110,6 @@ class ApiKeyAdmin(Reading):
             title=gettext("Revoke the key “%(name)s”") % {"name": key.name},
             lead=gettext("Programs that use it are refused at once. This cannot be taken back; a new key can be made."),
             button=gettext("Revoke"),
+            back=address(key),
         )
         return ask(self, request, question, Nothing(**sent(request)), revoke)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 
 from tenants import audit, delivery
-from tenants.admin.acts import Nothing, Question, act, ask, done, sent
+from tenants.admin.acts import Nothing, Question, act, address, ask, done, sent
 from tenants.admin.listing import Endless, Rows, facts, state
 from tenants.admin.words import act_name, notice_name
 from tenants.models import AuditEntry, Delivery, IdempotencyKey, Notice
@@ -93,6 +93,7 @@ class NoticeAdmin(Endless):
             title=gettext("Send the notice again"),
             lead=gettext("The same text goes to the same people once more."),
             button=gettext("Send again"),
+            back=address(notice),
         )
         return ask(self, request, question, Nothing(**sent(request)), send)
 

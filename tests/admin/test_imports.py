@@ -6,6 +6,8 @@ from django.urls import reverse
 
 from invoices.models import CustomerImport
 from tenants.models import Tenant
+from tests.admin.conftest import NOW
+from usage.models import UsageEvent
 
 MAPPING = b"customer:\n  code: {column: ID}\n  name: {column: Name}\n"
 GOOD = "ID,Name\nc1,第一家\nc2,第二家\n".encode()
@@ -49,3 +51,29 @@ def test_it_gives_the_bad_rows_back_as_a_file(desk):
 def test_it_says_what_is_wrong_with_the_mapping(desk):
     answer = send(desk, GOOD, "check", b"customer:\n  code: {column: Code}\n  name: {column: Name}\n")
     assert "The file has no column “Code”" in answer.content.decode()
+
+
+EVENTS = (
+    "meter,quantity,key,occurred_at\nmessages,5,k1,2026-02-12T09:00:00+08:00\nmessages,7,k2,2026-02-12T10:00:00+08:00\n"
+)
+
+
+def usage(desk, text: str, how: str):
+    form = {"file": SimpleUploadedFile("use.csv", text.encode()), "tenant": "acme", "how": how}
+    return desk.post(reverse("admin:usage_usageimport_import_usage"), form, headers={"accept-language": "en"})
+
+
+@pytest.mark.parametrize(("how", "count"), [("check", 0), ("all", 2)])
+def test_it_reads_usage_from_a_file(world, desk, time_machine, how, count):
+    time_machine.move_to(NOW)
+    before = UsageEvent.objects.count()
+    assert usage(desk, EVENTS, how).status_code == 302
+    assert UsageEvent.objects.count() == before + count
+
+
+def test_it_names_the_bad_lines_of_usage_and_takes_none(world, desk, time_machine):
+    time_machine.move_to(NOW)
+    before = UsageEvent.objects.count()
+    text = usage(desk, EVENTS + "nothing,1,k3,2026-02-12T10:00:00+08:00\n", "all").content.decode()
+    assert "line 4 meter: There is no meter “nothing”" in text
+    assert UsageEvent.objects.count() == before

@@ -8,7 +8,7 @@ from babel.messages.extract import extract_from_file
 from django.utils.translation import gettext, override
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = [ROOT / "usage/admin.py", ROOT / "billing/forms.py", *ROOT.glob("*/admin/*.py")]
+FILES = [ROOT / "usage/admin.py", *ROOT.glob("[bu]*/forms.py"), *ROOT.glob("*/admin/*.py")]
 PAGES = list((ROOT / "templates/admin").rglob("*.html"))
 CALLS = {"_": None, "gettext": None, "gettext_lazy": None}
 IN_A_PAGE = re.compile(r"""{%\s*translate\s+(["'])(.+?)\1""")
