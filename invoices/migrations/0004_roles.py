@@ -70,6 +70,7 @@ def unmake(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("invoices", "0003_guards"),
+        ("usage", "0003_marks"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),

@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+from django.apps import apps
 from django.urls import reverse
 
 from billing.models import NegotiatedPrice, Subscription
@@ -264,3 +265,13 @@ def test_it_shows_a_viewer_no_button_that_changes_anything(client, world):
 def test_it_sends_a_stranger_to_the_log_in(client, db):
     answer = client.get(reverse("admin:index"), follow=True)
     assert answer.redirect_chain[-1][0].startswith("/account/login/")
+
+
+@pytest.mark.parametrize("role", ["Viewer", "Catalogue editor", "Billing operator", "Administrator"])
+def test_it_lets_every_role_see_every_noun(db, role):
+    person = staff(role)
+    nouns = [
+        model for app in ("tenants", "usage", "billing", "invoices") for model in apps.get_app_config(app).get_models()
+    ]
+    hidden = [m._meta.label for m in nouns if not person.has_perm(f"{m._meta.app_label}.view_{m._meta.model_name}")]
+    assert hidden == []
