@@ -47,10 +47,16 @@ def with_currency(amount: Decimal, currency: str, digits: int) -> str:
 
 
 def quantity(value: Decimal | int, unit: str = "") -> str:
-    """Write an exact quantity, its unit behind a no-break space: `2,480 条`, `0.5 GB`."""
+    """Write an exact quantity, its unit behind a no-break space: `2,480 条`, `0.5 GB`, `90 messages`."""
     value = Decimal(value)
     number = f"{MINUS if value < 0 else ''}{abs(value):,.{decimals(value)}f}"
-    return f"{number}{NO_BREAK_SPACE}{unit}" if unit else number
+    return f"{number}{NO_BREAK_SPACE}{_counted(unit, value)}" if unit else number
+
+
+def _counted(unit: str, value: Decimal) -> str:
+    """Return an English word for a unit in the plural where that is one more letter; symbols and Chinese stay."""
+    is_word = unit.isascii() and unit.islower() and len(unit) > 2 and not unit.endswith("s")
+    return f"{unit}s" if is_word and value != 1 else unit
 
 
 def percent(share: Decimal) -> str:

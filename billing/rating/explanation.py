@@ -29,8 +29,7 @@ class Words:
 
     def en(self, quantity: Decimal) -> str:
         """Write a quantity with its English unit, in the plural where that is one more letter."""
-        several = self.unit_en if quantity == 1 or not self.unit_en.islower() else f"{self.unit_en}s"
-        return formatting.quantity(quantity, several)
+        return formatting.quantity(quantity, self.unit_en)
 
     def each(self, price: Decimal) -> Text:
         """Write a price of one unit."""

@@ -55,6 +55,10 @@ def test_it_keeps_the_decimals_of_a_unit_price(amount, written):
         ("0.5", "GB", "0.5\u00a0GB"),
         ("1E+4", "", "10,000"),
         ("-3", "个", "\u22123\u00a0个"),
+        ("90", "message", "90\u00a0messages"),
+        ("1", "message", "1\u00a0message"),
+        ("0", "seats", "0\u00a0seats"),
+        ("3", "kg", "3\u00a0kg"),
     ],
 )
 def test_it_writes_an_exact_quantity_with_its_unit(value, unit, written):
