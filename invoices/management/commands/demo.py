@@ -132,6 +132,8 @@ def _wipe() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP SCHEMA public CASCADE")
         cursor.execute("CREATE SCHEMA public")
+        # As a new database has it; the role of customers' pages reads through it.
+        cursor.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
     connection.close()
     for folder in (settings.OUTBOX_DIR, settings.DOCUMENTS_DIR, Path(settings.VAR_DIR) / "demo"):
         shutil.rmtree(folder, ignore_errors=True)
