@@ -34,7 +34,7 @@ class TooMany(DomainError):
     status = 413
 
 
-class Event(msgspec.Struct, forbid_unknown_fields=True):
+class Event(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """One event as it is sent: a use of a meter, or with `void` the taking back of an earlier event by its key."""
 
     key: Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
@@ -45,7 +45,7 @@ class Event(msgspec.Struct, forbid_unknown_fields=True):
     void: str | None = None
 
 
-class Answer(msgspec.Struct, omit_defaults=True):
+class Answer(msgspec.Struct, omit_defaults=True, gc=False):
     """What became of one event; `code`, `path` and `message` say why it was refused and what to do."""
 
     key: str
@@ -55,7 +55,7 @@ class Answer(msgspec.Struct, omit_defaults=True):
     message: str = ""
 
 
-class Row(msgspec.Struct, omit_defaults=True):
+class Row(msgspec.Struct, omit_defaults=True, gc=False):
     """An event in the words of the statement: its place in the batch, key, meter, instant, quantity, member, dimension, properties."""
 
     i: int
@@ -66,6 +66,11 @@ class Row(msgspec.Struct, omit_defaults=True):
     u: str = ""
     d: dict[str, str] = {}
     p: dict[str, Any] = {}
+
+    def repeats(self, first: Row) -> bool:
+        """Whether the row is plainly the same event as an earlier one of the batch; if not, the database compares."""
+        same = (self.k, self.m, self.q, self.p) == (first.k, first.m, first.q, first.p)
+        return same and self.i > first.i and (self.t is None or self.t == first.t)
 
 
 class Refusal(Exception):

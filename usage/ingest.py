@@ -184,6 +184,8 @@ class _Batch:
         for made in rows:
             if made.k in added and first[made.k] is made:
                 self.answers[made.i] = Answer(made.k, ACCEPTED)
+            elif made.k in added and made.repeats(first[made.k]):
+                self.answers[made.i] = Answer(made.k, DUPLICATE)
             else:
                 rest.append(made)
         if rest:
