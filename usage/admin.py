@@ -21,7 +21,7 @@ from unfold.enums import ActionVariant
 
 from tenants.admin.acts import Question, act, ask, done, list_address, sent
 from tenants.admin.companies import note
-from tenants.admin.listing import Endless, Kept, Listing, Reading, facts, number, state
+from tenants.admin.listing import Endless, Kept, Listing, Reading, facts, number, plain, state
 from usage.forms import UsageFileForm
 from usage.models import Meter, UsageCounter, UsageEvent, UsageImport, UsageMark, UsageMember
 
@@ -57,7 +57,7 @@ class MeterAdmin(Kept, Listing):
 class UsageEventAdmin(Endless):
     """What happened, as it was told."""
 
-    list_display = ["occurred_at", "tenant", "meter", "amount", "kind_pill", "key", "received_at"]
+    list_display = ["occurred_at", "tenant", "meter", "amount", "kind_pill", "mark", "received_at"]
     list_select_related = ["tenant", "meter"]
     search_fields = ["=key", "tenant__code", "tenant__name"]
     search_help_text = _("The event's key, or the customer's name or code")
@@ -70,7 +70,7 @@ class UsageEventAdmin(Endless):
     fields = [
         "tenant",
         "meter",
-        "key",
+        "mark",
         "kind_pill",
         "voids",
         "occurred_at",
@@ -81,6 +81,7 @@ class UsageEventAdmin(Endless):
         "received_at",
     ]
 
+    mark = plain("key", _("event key"))
     amount = number("quantity", _("quantity"))
     kind_pill = state("kind", {"use": "good", "void": "late"}, _("kind"))
     apart = facts("dimension", _("dimension"))

@@ -45,6 +45,16 @@ def state(field: str, tones: Mapping[str, str], description: Any) -> Column:
     return shown
 
 
+def plain(field: str, description: Any) -> Column:
+    """Return a column under another heading than the field's own."""
+
+    @admin.display(description=description, ordering=field)
+    def shown(_self: Any, row: Any) -> str:
+        return getattr(row, field)
+
+    return shown
+
+
 def number(field: str, description: Any) -> Column:
     """Return a column that shows an exact number without idle zeros."""
 

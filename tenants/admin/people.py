@@ -8,13 +8,14 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm
+from unfold.widgets import UnfoldAdminPasswordInput, UnfoldAdminSelectMultipleWidget
 
 from tenants.admin.companies import note
 from tenants.admin.listing import EMPTY, Listing, pill
@@ -28,7 +29,7 @@ ROLES = [_("Viewer"), _("Catalogue editor"), _("Billing operator"), _("Administr
 class NewPersonForm(forms.ModelForm):
     """A person, with a password to begin with."""
 
-    password = forms.CharField(label=_("first password"), widget=forms.PasswordInput, min_length=8)
+    password = forms.CharField(label=_("first password"), widget=UnfoldAdminPasswordInput, min_length=8)
 
     class Meta:
         model = User
@@ -95,6 +96,14 @@ class GroupAdmin(DjangoGroupAdmin, Listing):
     """Operators' roles."""
 
     list_display = ["role", "name"]
+    filter_horizontal: list[str] = []
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
+        if db_field.name == "permissions":
+            rooms = ["tenants", "usage", "billing", "invoices", "auth", "django_celery_beat"]
+            known = Permission.objects.filter(content_type__app_label__in=rooms).select_related("content_type")
+            kwargs |= {"queryset": known, "widget": UnfoldAdminSelectMultipleWidget(attrs={"size": 24})}
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     @admin.display(description=_("role"), ordering="name")
     def role(self, row: Group) -> str:

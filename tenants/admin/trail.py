@@ -7,15 +7,16 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 
-from tenants import audit, delivery
+from tenants import audit, delivery, letters
 from tenants.admin.acts import Nothing, Question, act, address, ask, done, sent
-from tenants.admin.listing import Endless, Rows, facts, state
+from tenants.admin.listing import Endless, Rows, facts, plain, state, written
 from tenants.admin.words import act_name, notice_name
-from tenants.models import AuditEntry, Delivery, IdempotencyKey, Notice
+from tenants.models import AuditEntry, Delivery, IdempotencyKey, Notice, Seller
 
 NOTICE_TONES = {"pending": "busy", "delivered": "good", "failed": "bad"}
 
@@ -59,11 +60,11 @@ class NoticeAdmin(Endless):
         "tenant",
         "seller",
         "about",
-        "key",
+        "mark",
         "status_pill",
         "language",
         "to",
-        "content",
+        "letter",
         "files",
         "created_at",
         "tries",
@@ -73,13 +74,21 @@ class NoticeAdmin(Endless):
     actions_detail = ["resend"]
 
     status_pill = state("status", NOTICE_TONES, _("state"))
-    content = facts("payload", _("content"))
+    mark = plain("key", _("notice key"))
     to = facts("recipients", _("recipients"))
     files = facts("attachments", _("attachments"))
 
     @admin.display(description=_("kind"), ordering="kind")
     def about(self, row: Notice) -> str:
         return notice_name(row.kind)
+
+    @admin.display(description=_("what the customer reads"))
+    def letter(self, row: Notice) -> str:
+        try:
+            told = letters.compose(row.kind, row.payload, row.language, row.seller or Seller.objects.earliest("id"))
+        except (ValueError, Seller.DoesNotExist):
+            return written(row.payload)
+        return format_html('<strong>{}</strong><pre class="letter">{}</pre>', told.subject, told.text)
 
     @act(_("Send again"), needs="tenants.change_notice", icon="send", when=lambda notice: notice.status == "failed")
     def resend(self, request: HttpRequest, notice: Notice) -> HttpResponse:
