@@ -60,7 +60,9 @@ def make(size: Size, *, now: datetime, progress: Progress) -> None:
         *reading.customers(today, count=size.customers, months=size.months),
     ]
     world = World(customers=people, now=now, by=operator)
-    live(world, first=first, progress=lambda day, done, whole: progress(f"history, {day}", done, whole))
+    with printing.meanwhile(size.jobs):
+        printing.hurry()
+        live(world, first=first, progress=lambda day, done, whole: progress(f"history, {day}", done, whole))
     progress("documents", 0, 0)
     printing.share(printing.print_all, size.jobs)
     progress("mails", 0, 0)

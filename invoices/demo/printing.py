@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from multiprocessing.synchronize import Event
 
 from django.db import connection, connections
 from django.db.models import Min
@@ -16,15 +18,50 @@ from tenants.models import Notice
 
 AFTER_ISSUE = timedelta(minutes=2)
 AFTER_NOTICE = timedelta(minutes=5)
-ALL = 1_000_000
+ALL, FEW = 1_000_000, 20
+# Children by fork share what is loaded, and open connections of their own.
+FORKED = multiprocessing.get_context("fork")
 
 
 def print_all(part: tuple[int, int] = (0, 1)) -> None:
     """Typeset every paper that has no document yet; `part` (n, of) shares the work by id."""
     hurry()
     for paper in rendering.waiting(ALL, part=part):
-        assert paper.issued_at is not None
-        rendering.render(paper, pdf.render, at=paper.issued_at + AFTER_ISSUE)
+        _print(paper)
+
+
+def _print(paper: rendering.Paper) -> None:
+    assert paper.issued_at is not None
+    rendering.render(paper, pdf.render, at=paper.issued_at + AFTER_ISSUE)
+
+
+@contextmanager
+def meanwhile(jobs: int) -> Iterator[None]:
+    """Let another process typeset what is issued while this one goes on; what it has not done yet is left at the end."""
+    if jobs == 1:
+        yield
+        return
+    connections.close_all()  # a connection is no process's but its maker's
+    over = FORKED.Event()
+    child = FORKED.Process(target=_follow, args=(over,))
+    child.start()
+    try:
+        yield
+    finally:
+        over.set()
+        child.join()
+    if child.exitcode:
+        raise ChildProcessError(f"typesetting failed: {child.exitcode}")
+
+
+def _follow(over: Event) -> None:
+    hurry()
+    while not over.is_set():
+        for paper in rendering.waiting(FEW):
+            _print(paper)
+            if over.is_set():
+                return
+        over.wait(0.5)
 
 
 def send_all(now: datetime) -> None:
@@ -52,10 +89,8 @@ def share(work: Callable[[tuple[int, int]], None], jobs: int) -> None:
     if jobs == 1:
         work((0, 1))
         return
-    connections.close_all()  # a connection is no process's but its maker's
-    # Children by fork share what is loaded; they end by _exit, and open connections of their own.
-    forked = multiprocessing.get_context("fork")
-    children = [forked.Process(target=work, args=((number, jobs),)) for number in range(jobs)]
+    connections.close_all()
+    children = [FORKED.Process(target=work, args=((number, jobs),)) for number in range(jobs)]
     for child in children:
         child.start()
     for child in children:
