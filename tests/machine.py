@@ -24,7 +24,7 @@ HOURS_UNTIL_STALE = 6
 
 def brokers() -> list[str]:
     """The brokers of this run: files, and those whose addresses are given (several, with a comma between)."""
-    given = os.environ.get("TEST_BROKER_URLS", "").split(",")
+    given = os.environ.get("TEST_BROKER_URL", "").split(",")
     return ["filesystem://", *(url.strip() for url in given if url.strip())]
 
 

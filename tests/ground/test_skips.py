@@ -23,7 +23,7 @@ def test_three(broker_url): assert broker_url
 )
 def test_it_fails_on_a_skip_where_none_is_allowed(tmp_path, strict, code, closing):
     (tmp_path / "test_skipping.py").write_text(SKIPPING)
-    environment = os.environ | {"MINGZHANG_NO_SKIPS": strict, "TEST_BROKER_URLS": "redis://127.0.0.1:1/0"}
+    environment = os.environ | {"MINGZHANG_NO_SKIPS": strict, "TEST_BROKER_URL": "redis://127.0.0.1:1/0"}
     command = [
         sys.executable,
         "-m",
