@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 
 from billing import subscriptions
 from billing.models import Subscription
-from invoices.models import Invoice
+from invoices.models import Invoice, InvoiceLine
+from tenants.bulk import among
 from usage.periods import local_day
 
 
@@ -19,11 +19,11 @@ def mark_overdue(*, at: datetime) -> int:
     zones = Invoice.objects.open().values_list("zone", flat=True).distinct()
     late: set[int] = set()
     for zone in zones:
-        overdue = Invoice.objects.overdue(local_day(at, zone)).filter(
-            zone=zone, lines__charge__subscription=OuterRef("pk")
-        )
-        active = Subscription.objects.filter(Exists(overdue), status=Subscription.Status.ACTIVE)
-        late |= set(active.values_list("pk", flat=True))
-    locked = Subscription.objects.filter(pk__in=late).select_for_update(no_key=True).order_by("pk")
+        overdue = list(Invoice.objects.overdue(local_day(at, zone)).filter(zone=zone).values_list("pk", flat=True))
+        if overdue:
+            billed = InvoiceLine.objects.filter(among("invoice", overdue))
+            late |= set(billed.values_list("charge__subscription", flat=True).distinct())
+    active = Subscription.objects.filter(among("pk", late), status=Subscription.Status.ACTIVE)
+    locked = active.select_for_update(no_key=True).order_by("pk")
     ids = list(locked.values_list("pk", flat=True))
     return subscriptions.change_state(ids, frm=Subscription.Status.ACTIVE, to=Subscription.Status.PAST_DUE)

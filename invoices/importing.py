@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from billing import subscriptions
-from billing.models import PlanVersion
+from billing.models import Acceptance, NegotiatedPrice, PlanVersion, Subscription, SubscriptionItem
 from billing.subscriptions import Order
 from invoices import mapping, sheets
 from invoices.mapping import CustomerMap
@@ -193,7 +193,16 @@ def _write(report: Report, at: datetime, by: User | None, progress: Progress) ->
         _subscribe([(e, o.tenant) for e, o in zip(part, opened, strict=True) if o.tenant], report, at, by)
         _stop_if_bad(report, part)
         progress(min(start + CHUNK, len(wanted)), len(wanted))
+    if len(wanted) >= CHUNK:
+        _count_anew()
     return len(wanted)
+
+
+def _count_anew() -> None:
+    """Let the database count the tables that were just filled: until it does, it plans the first bills for a few rows."""
+    with connection.cursor() as cursor:
+        for model in (Tenant, Acceptance, Subscription, SubscriptionItem, NegotiatedPrice):
+            cursor.execute(f'ANALYZE "{model._meta.db_table}"')
 
 
 def _stop_if_bad(report: Report, part: Sequence[Entry]) -> None:
