@@ -130,7 +130,7 @@ def item(
     app, name = model.split(".") if isinstance(model, str) else (model._meta.app_label, model._meta.model_name)
     link = address_of(app, name) if isinstance(model, str) else list_address(model)
     shown = {
-        "title": title or capfirst(model._meta.verbose_name_plural),
+        "title": capfirst(title or model._meta.verbose_name_plural),
         "icon": icon,
         "link": f"{link}?{query}" if query else link,
         "active": is_active(request, link, query),

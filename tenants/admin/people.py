@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm
-from unfold.widgets import UnfoldAdminPasswordInput, UnfoldAdminSelectMultipleWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectMultipleWidget
 
 from tenants.admin.companies import note
 from tenants.admin.listing import EMPTY, Listing, pill
@@ -29,7 +29,7 @@ ROLES = [_("Viewer"), _("Catalogue editor"), _("Billing operator"), _("Administr
 class NewPersonForm(forms.ModelForm):
     """A person, with a password to begin with."""
 
-    password = forms.CharField(label=_("first password"), widget=UnfoldAdminPasswordInput, min_length=8)
+    password = forms.CharField(label=_("first password"), widget=UnfoldAdminPasswordWidget, min_length=8)
 
     class Meta:
         model = User
