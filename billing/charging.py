@@ -58,7 +58,7 @@ def in_arrears(
         return None
     if clause.meter is None:
         return _of_quantity(clause, stretch, currency, proration)
-    if clause.optional and clause.quantity_at(stretch.start) is None:
+    if not is_metered(clause, stretch, first=first):
         return None
     return of_usage(clause, stretch, measured or Measure(Decimal(0)), currency=currency)
 
@@ -68,6 +68,13 @@ def of_usage(clause: Clause, stretch: Stretch, measured: Measure, *, currency: s
     by_one = measured.transactions if clause.price.model == "percentage" else None
     rated = _rate(clause.price, measured.quantity, currency, by_one, clause.unit, clause.unit_en)
     return _worth(clause, stretch, rated, {"measured": plain(rated.quantity), "included": plain(rated.included_used)})
+
+
+def is_metered(clause: Clause, stretch: Stretch, *, first: date) -> bool:
+    """Return whether a clause charges what is measured in a period; an optional one only where it is taken."""
+    if clause.meter is None or not _charged_in(clause, stretch, first):
+        return False
+    return not clause.optional or clause.quantity_at(stretch.start) is not None
 
 
 def _charged_in(clause: Clause, stretch: Stretch, first: date) -> bool:

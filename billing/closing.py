@@ -17,12 +17,11 @@ from django.db.models import Func, Value
 
 from billing import contracts, late, planning, trials
 from billing.charges import Line, write
-from billing.charging import Measure, Worth, in_advance, in_arrears
+from billing.charging import Measure, Worth, in_advance, in_arrears, is_metered
 from billing.measures import asks_for_transactions, measure, want
-from billing.models import BillingPeriod, PlanVersion, Subscription
+from billing.models import BillingPeriod, Subscription
 from billing.planning import Contract, Due, Stretch
 from tenants.bulk import among, copy_in, mark, reserve, update_from
-from tenants.models import Seller
 from usage.periods import local_midnight
 
 
@@ -56,15 +55,16 @@ def close(subscription_ids: Iterable[int], *, at: datetime) -> Closed:
     Subscriptions that are not due, or that another worker holds, are passed over. Late usage of closed periods is
     measured again and charged (CONTRACTS rule 14).
     """
-    works = _works(_lock(subscription_ids, at), at)
-    if not works:
+    subscriptions = _lock(subscription_ids, at)
+    if not subscriptions:
         return Closed()
+    # Before anything is measured: an event that arrives from now on is measured, or leaves its mark for the next close.
+    changed = late.take(subscriptions, at=at)
+    works = _works(subscriptions, at)
     opened = _open(works)
     measures = _measure(works)
     lines = [line for work in works for line in _lines(work, measures)]
-    subscriptions = [work.subscription for work in works]
-    agreed = {work.subscription.pk: work.contract for work in works}
-    lines += late.lines(subscriptions, agreed, closed_now=_closed_now(works), regular=lines, at=at)
+    lines += late.lines(changed, closed_now=_closed_now(works), regular=lines, at=at)
     write(lines, periods=opened, at=at)
     _mark_closed(works, opened, at)
     _move_on(works)
@@ -76,13 +76,7 @@ def close(subscription_ids: Iterable[int], *, at: datetime) -> Closed:
 
 def _lock(ids: Iterable[int], at: datetime) -> list[Subscription]:
     due = Subscription.objects.due(at).filter(among("pk", ids)).defer("during", "next_at", "created_at")
-    locked = list(due.select_for_update(no_key=True, skip_locked=True).order_by("pk"))
-    # Many customers have few versions and fewer sellers: each is read once.
-    versions = PlanVersion.objects.in_bulk({s.version_id for s in locked})
-    sellers = Seller.objects.in_bulk({s.seller_id for s in locked})
-    for s in locked:
-        s.version, s.seller = versions[s.version_id], sellers[s.seller_id]
-    return locked
+    return contracts.with_terms(due.select_for_update(no_key=True, skip_locked=True).order_by("pk"))
 
 
 def _works(subscriptions: Sequence[Subscription], at: datetime) -> list[Work]:
@@ -130,7 +124,7 @@ def _measure(works: Sequence[Work]) -> dict[Any, Measure]:
         for work in works
         for stretch in work.due.closed
         for clause in work.contract.clauses
-        if clause.meter and clause.interval == stretch.interval and not stretch.trial
+        if is_metered(clause, stretch, first=work.contract.anchor_on)
     ]
     wants = [want((_key(w, s), c.code), w.subscription, s, c) for w, s, c in asked]
     return measure(wants, [(_key(w, s), c.code) for w, s, c in asked if asks_for_transactions(c)])

@@ -14,12 +14,23 @@ from billing.planning import Clause, Contract, Metered, Stretch
 from billing.rating import Price as Rating
 from billing.rating import parse_price
 from tenants.bulk import among
-from tenants.models import Seller
+from tenants.models import Authorisation, Seller
 from usage.periods import Alignment, Interval, Span, local_day
 
 Quantities = Mapping[tuple[int, int], list[tuple[Any, Any, Any]]]
 # Clauses by price, rating and quantities: most customers of a plan share them.
 Clauses = dict[tuple[Any, ...], Clause]
+BEFORE_PAID = (Subscription.Status.PENDING, Subscription.Status.TRIALING)
+
+
+def with_terms(subscriptions: Iterable[Subscription]) -> list[Subscription]:
+    """Return the subscriptions with version and seller; many customers have few of either, so each is read once."""
+    found = list(subscriptions)
+    versions = PlanVersion.objects.in_bulk({s.version_id for s in found})
+    sellers = Seller.objects.in_bulk({s.seller_id for s in found})
+    for s in found:
+        s.version, s.seller = versions[s.version_id], sellers[s.seller_id]
+    return found
 
 
 def load(subscriptions: Sequence[Subscription]) -> dict[int, Contract]:
@@ -33,11 +44,12 @@ def load(subscriptions: Sequence[Subscription]) -> dict[int, Contract]:
     listed = _listed({s.price_list_id for s in subscriptions if s.price_list_id})
     quantities = _quantities(subscriptions)
     own = {price.pk: rating_of(price.model, price.params) for known in prices.values() for price in known}
+    withdrawn = _withdrawn(subscriptions)
     known: Clauses = {}
     found = {}
     for s in subscriptions:
         ratings = [_override(p, s, negotiated, listed) or own[p.pk] for p in prices[s.version_id]]
-        found[s.pk] = _contract(s, list(zip(prices[s.version_id], ratings, strict=True)), quantities, known)
+        found[s.pk] = _contract(s, list(zip(prices[s.version_id], ratings, strict=True)), quantities, known, withdrawn)
     return found
 
 
@@ -113,8 +125,18 @@ def _override(
     return None
 
 
-def _contract(s: Subscription, rated: list[tuple[Price, Rating]], quantities: Quantities, known: Clauses) -> Contract:
+def _withdrawn(subscriptions: Sequence[Subscription]) -> set[int]:
+    """Return the consents to renewal that were withdrawn: under them nothing renews by itself any more."""
+    consents = {s.renewal_consent_id for s in subscriptions if s.auto_renew and s.renewal_consent_id}
+    gone = Authorisation.objects.filter(among("pk", consents), withdrawn_at__isnull=False) if consents else ()
+    return {one.pk for one in gone}
+
+
+def _contract(
+    s: Subscription, rated: list[tuple[Price, Rating]], quantities: Quantities, known: Clauses, withdrawn: set[int]
+) -> Contract:
     version = s.version
+    by_itself = s.auto_renew and s.renewal_consent_id not in withdrawn
     return Contract(
         subscription_id=s.pk,
         zone=s.zone,
@@ -128,8 +150,9 @@ def _contract(s: Subscription, rated: list[tuple[Price, Rating]], quantities: Qu
         term_end_on=s.term_end_on,
         end_on=s.end_on,
         # What never costs anything needs no consent to go on.
-        renews=s.auto_renew or all(rating.is_free for _price, rating in rated),
-        trial_pays=version.after_trial == "pays" and s.auto_renew,
+        renews=by_itself or all(rating.is_free for _price, rating in rated),
+        # A trial that turned into the paid plan stays so, whatever becomes of renewal later.
+        trial_pays=version.after_trial == "pays" and (by_itself or s.status not in BEFORE_PAID),
         interval=Interval(version.interval),
         term=Interval(version.term),
         alignment=Alignment(version.alignment),

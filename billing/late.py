@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from typing import Any
 
 from billing import contracts
 from billing.charges import Line
-from billing.charging import Worth, of_usage
+from billing.charging import Worth, is_metered, of_usage
 from billing.measures import asks_for_transactions, measure, want
 from billing.models import BillingPeriod, Charge, Subscription
 from billing.money import plain
@@ -32,22 +32,45 @@ class Billed:
     first: int | None = None
 
 
-def lines(
-    subscriptions: Sequence[Subscription],
-    agreed: Mapping[int, Contract],
-    *,
-    closed_now: set[int],
-    regular: Sequence[Line],
-    at: datetime,
-) -> list[Line]:
-    """Return the charges for usage that came or went after its period was closed, under the contracts `agreed`.
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Hours of meters that gained or lost events, and the subscriptions whose closed periods may hold them."""
+
+    marks: Sequence[measuring.Mark]
+    subscriptions: Sequence[Subscription]
+
+
+def take(subscriptions: Sequence[Subscription], *, at: datetime) -> Changed:
+    """Take the marks of what changed, of the customers of `subscriptions`, which the caller has locked.
+
+    A mark is a customer's, and several of his subscriptions may ask about its meter: all of them are measured again by
+    whoever takes it. Where another worker holds one of them, the customer's marks stay for a later close. To be called
+    before anything is measured, so that an event that arrives meanwhile is measured or leaves its mark again.
+    """
+    tenants = {s.tenant_id for s in subscriptions}
+    others = Subscription.objects.filter(among("tenant", tenants), ~among("pk", [s.pk for s in subscriptions]))
+    there = dict(others.values_list("pk", "tenant_id"))
+    free = list(others.select_for_update(no_key=True, skip_locked=True).order_by("pk")) if there else []
+    held = {there[pk] for pk in there.keys() - {s.pk for s in free}}
+    marks = measuring.take_marks(tenants - held, before=at)
+    marked = {mark.tenant_id for mark in marks}
+    return Changed(
+        marks,
+        [s for s in subscriptions if s.tenant_id in marked]
+        + contracts.with_terms(s for s in free if s.tenant_id in marked),
+    )
+
+
+def lines(changed: Changed, *, closed_now: set[int], regular: Sequence[Line], at: datetime) -> list[Line]:
+    """Return the charges for usage that came or went after its period was closed.
 
     They are asked for with the next periodic charges of their subscription (`regular`), else today. `closed_now` are
-    periods that this close measures anyhow. The marks are taken first and the usage is measured in a later statement, so an
-    event that arrives meanwhile either is measured or leaves its mark again.
+    periods that this close measures anyhow.
     """
-    marks = measuring.take_marks([s.tenant_id for s in subscriptions], before=at)
-    touched = _touched(subscriptions, agreed, marks, closed_now)
+    if not changed.subscriptions:
+        return []
+    agreed = contracts.load(changed.subscriptions)
+    touched = _touched(changed.subscriptions, agreed, changed.marks, closed_now)
     if not touched:
         return []
     billed = _billed({stretch.id for _s, stretch, _c in touched})
@@ -73,26 +96,25 @@ def _touched(
     by_meter: dict[tuple[int, int], list[measuring.Mark]] = defaultdict(list)
     for mark in marks:
         by_meter[mark.tenant_id, mark.meter_id].append(mark)
-    tenants = {tenant for tenant, _meter in by_meter}
-    by_id = {s.pk: s for s in subscriptions if s.tenant_id in tenants}
-    if not by_id:
-        return []
+    by_id = {s.pk: s for s in subscriptions}
     first = min(mark.since for mark in marks)
     periods = BillingPeriod.objects.filter(
         ~among("pk", closed_now), among("subscription", by_id), closed_at__isnull=False, trial=False, end__gt=first
     )
-    return [
-        (by_id[period.subscription_id], contracts.stretch(period), clause)
-        for period in periods.order_by("start", "pk")
-        for clause in agreed[period.subscription_id].clauses
-        if clause.meter
-        and clause.interval == period.interval
-        and _holds(period, clause, by_meter.get((period.tenant_id, clause.meter.meter_id), ()))
-    ]
+    found = []
+    for period in periods.order_by("start", "pk"):
+        contract, stretch = agreed[period.subscription_id], contracts.stretch(period)
+        found += [
+            (by_id[period.subscription_id], stretch, clause)
+            for clause in contract.clauses
+            if is_metered(clause, stretch, first=contract.anchor_on) and _holds(period, clause, by_meter)
+        ]
+    return found
 
 
-def _holds(period: BillingPeriod, clause: Clause, marks: Iterable[measuring.Mark]) -> bool:
+def _holds(period: BillingPeriod, clause: Clause, by_meter: Mapping[tuple[int, int], Sequence[measuring.Mark]]) -> bool:
     assert clause.meter is not None
+    marks = by_meter.get((period.tenant_id, clause.meter.meter_id), ())
     if clause.meter.recurring:
         return any(mark.since < period.end for mark in marks)
     return any(mark.touches(period.start, period.end) for mark in marks)

@@ -202,7 +202,7 @@ def plan(contract: Contract, current: Mapping[Interval, Stretch], *, at: datetim
         term_start_on=terms.start,
         term_end_on=terms.end,
         ended_on=ended,
-        next_at=local_midnight(ended, contract.zone) + LATE_WINDOW if ended else min(waiting, default=None),
+        next_at=_measured_again(ended, contract.zone, at) if ended else min(waiting, default=None),
     )
 
 
@@ -236,6 +236,12 @@ def _next(contract: Contract, interval: Interval, day: date, terms: _Terms) -> S
 @lru_cache(maxsize=10_000)
 def _span(schedule: Schedule, day: date) -> Span:
     return schedule.span(schedule.containing(day)[0])
+
+
+def _measured_again(ended: date, zone: str, at: datetime) -> datetime | None:
+    """Return when an ended contract is measured once more; None when that time is over, and this close measures it."""
+    again = local_midnight(ended, zone) + LATE_WINDOW
+    return again if again > at else None
 
 
 def _status(contract: Contract, ended: date | None, at: datetime) -> str:

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from billing import contracts, planning
-from billing.charging import Measure, Worth, in_advance, in_arrears, of_usage
+from billing.charging import Measure, Worth, in_advance, in_arrears, is_metered, of_usage
 from billing.measures import asks_for_transactions, measure, want
 from billing.models import Charge, Subscription
 from billing.planning import Clause, Contract, Stretch
@@ -157,7 +157,7 @@ def _usage(
         (stretch, clause)
         for stretch in stretches
         for clause in contract.clauses
-        if clause.meter and clause.interval == stretch.interval and not stretch.trial
+        if is_metered(clause, stretch, first=contract.anchor_on)
     ]
     wants = [want((s.start, c.code), subscription, s, c) for s, c in asked]
     found = measure(wants, [(s.start, c.code) for s, c in asked if asks_for_transactions(c)])

@@ -96,14 +96,23 @@ def end(subscription: Subscription, *, at: datetime, by: User | None, on: date |
     if day < earliest:
         raise Invalid(_("It is paid until %(day)s; choose that day or a later one.") % {"day": earliest}, field="on")
     over = local_midnight(day, locked.zone)
-    Subscription.objects.filter(pk=locked.pk).update(end_on=day, during=(locked.during.lower, over))
-    SubscriptionItem.objects.filter(subscription=locked.pk, during__endswith=None).update(
-        during=(locked.during.lower, over)
-    )
+    _last_until(locked, day, over)
     audit.record(
         "subscription.ends", tenant=locked.tenant_id, target=f"subscription:{locked.pk}", at=at, by=by, on=str(day)
     )
     return day
+
+
+def _last_until(locked: Subscription, day: date, over: datetime) -> None:
+    """Let a subscription, and what it holds to its end, last until `over`, be that sooner or later than was planned."""
+    during = (locked.during.lower, over)
+    try:
+        with transaction.atomic():
+            Subscription.objects.filter(pk=locked.pk).update(end_on=day, during=during)
+    except IntegrityError as error:
+        raise _overlap(error) from None
+    to_the_end = SubscriptionItem.objects.filter(subscription=locked.pk, during__endswith=locked.during.upper)
+    to_the_end.update(during=during)
 
 
 def change_state(ids: Sequence[int], *, frm: str, to: str) -> int:
@@ -116,7 +125,7 @@ def change_state(ids: Sequence[int], *, frm: str, to: str) -> int:
 def on_sale(seller_id: int, code: str) -> PlanVersion:
     """Return the published version of a plan; raise NotFound, naming the plan, when there is none."""
     found = PlanVersion.objects.select_related("plan", "plan__seller").filter(
-        plan__seller=seller_id, plan__code=code, status=Status.PUBLISHED
+        plan__seller=seller_id, plan__code=code, plan__on_sale=True, status=Status.PUBLISHED
     )
     if (version := found.first()) is None:
         raise NotFound(_("There is no plan “%(code)s” on sale.") % {"code": code}, field="plan")

@@ -8,6 +8,7 @@ from datetime import datetime
 from billing import subscriptions
 from billing.models import Subscription
 from billing.subscriptions import Order
+from tenants import audit
 from tenants.errors import NotFound
 
 
@@ -23,5 +24,14 @@ def go_on(ended: Iterable[Subscription], *, at: datetime) -> list[Subscription]:
         except NotFound:
             continue
         order = Order(tenant=trial.tenant, version=version, start_on=trial.trial_end_on, label=trial.label)
-        started.append(subscriptions.start_one(order, at=at, by=None))
+        outcome = subscriptions.start([order], at=at, by=None)[0]
+        if outcome.subscription:
+            started.append(outcome.subscription)
+        else:
+            # The trial is over all the same.
+            reason = str(outcome.refusal and outcome.refusal.message)
+            target = f"subscription:{trial.pk}"
+            audit.record(
+                "subscription.not_continued", tenant=trial.tenant_id, target=target, at=at, by=None, reason=reason
+            )
     return started

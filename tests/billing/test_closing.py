@@ -6,7 +6,9 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from billing import closing, subscriptions
-from billing.models import BillingPeriod, Charge, Subscription
+from billing.models import BillingPeriod, Charge, Plan, Subscription
+from tenants import agreements
+from tenants.models import AuditEntry
 from tests import shop
 
 pytestmark = pytest.mark.django_db
@@ -219,3 +221,59 @@ def test_it_lets_no_two_periods_overlap(qingyu):
     row.pk, row.start = None, shop.at("2026-01-15 00:00")
     with pytest.raises(IntegrityError, match="period_no_overlap"), transaction.atomic():
         row.save()
+
+
+def test_it_stays_paid_after_a_trial_when_renewal_is_switched_off(qingyu):
+    version = shop.plan(qingyu, [BASE], trial_days=14, after_trial="pays", term="year")
+    acme = shop.subscribe(shop.tenant(), version, "2026-01-01")
+    close(acme, "2026-03-20 00:00")
+    subscriptions.stop_renewing(acme, at=shop.at("2026-03-20 00:00"), by=None)
+    close(acme, "2027-03-01 00:00")
+    acme.refresh_from_db()
+    # Paid from 15 January on, for the year that was agreed.
+    assert (acme.status, acme.ended_at, len(charged(acme))) == ("ended", shop.at("2027-01-15 00:00"), 12)
+
+
+def test_it_does_not_renew_under_a_withdrawn_consent(qingyu):
+    acme = shop.subscribe(shop.tenant(), shop.plan(qingyu, [BASE]), "2026-01-01")
+    close(acme, "2026-01-01 09:00")
+    agreements.withdraw(acme.renewal_consent, at=shop.at("2026-01-10 09:00"), by=None)
+    close(acme, "2026-02-01 00:00")
+    acme.refresh_from_db()
+    assert (acme.status, len(charged(acme))) == ("ended", 1)
+
+
+def test_it_charges_on_when_a_fixed_end_is_moved_later(qingyu):
+    march, may = shop.at("2026-03-01 00:00").date(), shop.at("2026-05-01 00:00").date()
+    acme = shop.subscribe(shop.tenant(), shop.plan(qingyu, [BASE]), "2026-01-01", end_on=march)
+    close(acme, "2026-01-05 00:00")
+    subscriptions.end(acme, at=shop.at("2026-01-05 00:00"), by=None, on=may)
+    close(acme, "2026-06-01 00:00")
+    assert len(charged(acme)) == 4
+
+
+def test_it_refuses_an_end_behind_the_start_of_the_next_subscription(qingyu):
+    who, version = shop.tenant(), shop.plan(qingyu, [BASE])
+    march, may = shop.at("2026-03-01 00:00").date(), shop.at("2026-05-01 00:00").date()
+    acme = shop.subscribe(who, version, "2026-01-01", end_on=march)
+    shop.subscribe(who, version, "2026-03-01")
+    with pytest.raises(subscriptions.Overlapping):
+        subscriptions.end(acme, at=shop.at("2026-01-05 00:00"), by=None, on=may)
+
+
+def test_it_ends_a_trial_although_nothing_can_follow(qingyu):
+    who, free = shop.tenant(), shop.plan(qingyu, [BASE | {"amount": "0"}], code="free")
+    shop.subscribe(who, free, "2026-01-01", renews=False)
+    version = shop.plan(qingyu, [BASE], trial_days=14, after_trial="free")
+    trial = shop.subscribe(who, version, "2026-01-01", renews=False)
+    close(trial, "2026-01-15 00:00")
+    trial.refresh_from_db()
+    assert trial.status == "ended"
+    assert AuditEntry.objects.filter(verb="subscription.not_continued", tenant=who).exists()
+
+
+def test_it_sells_no_plan_that_was_taken_off_sale(qingyu):
+    version = shop.plan(qingyu, [BASE])
+    Plan.objects.filter(pk=version.plan_id).update(on_sale=False)
+    with pytest.raises(subscriptions.NotFound):
+        subscriptions.on_sale(qingyu.pk, "standard")

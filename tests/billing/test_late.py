@@ -109,3 +109,39 @@ def test_it_measures_an_ended_subscription_once_more(qingyu):
     close(acme, "2026-03-08 00:00")
     acme.refresh_from_db()
     assert ([row[2] for row in late(acme)], acme.next_at) == ([5_00], None)
+
+
+def test_it_measures_the_period_of_another_subscription_of_the_customer(qingyu):
+    who = shop.tenant()
+    shop.subscribe(who, shop.plan(qingyu, [BASE], code="other"), "2026-01-15")
+    acme = shop.subscribe(who, shop.plan(qingyu, [BASE, MESSAGES]), "2026-01-01")
+    for day in ("2026-01-15", "2026-02-01"):
+        shop.bill(f"{day} 00:00")
+    tell(who, "1200", "2026-01-20 12:00", told="2026-02-05 12:00")
+    shop.bill("2026-02-15 00:00")
+    shop.bill("2026-03-01 00:00")
+    assert late(acme) == [("2026-01-01", Decimal(200), 10_00, "2026-02-15")]
+
+
+def test_it_misses_nothing_that_arrives_while_it_closes(acme, monkeypatch):
+    real = closing._measure
+
+    def measure(works):
+        measured = real(works)
+        tell(acme.tenant, "1200", "2026-01-20 12:00", told="2026-02-01 00:00")
+        return measured
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(closing, "_measure", measure)
+        close(acme, "2026-02-01 00:00")
+    close(acme, "2026-03-01 00:00")
+    assert late(acme) == [("2026-01-01", Decimal(200), 10_00, "2026-03-01")]
+
+
+def test_it_charges_nothing_late_of_a_price_that_was_not_taken(qingyu):
+    who = shop.tenant()
+    acme = shop.subscribe(who, shop.plan(qingyu, [BASE, MESSAGES | {"optional": True}]), "2026-01-01")
+    close(acme, "2026-02-01 00:00")
+    tell(who, "1200", "2026-01-20 12:00", told="2026-02-05 12:00")
+    close(acme, "2026-03-01 00:00")
+    assert not Charge.objects.filter(code="messages").exists()

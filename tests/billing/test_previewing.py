@@ -68,3 +68,12 @@ def test_it_says_when_the_records_say_otherwise(acme):
     acme.tenant.usage_counters.update(total=2000)
     again = previewing.recompute(Charge.objects.get(code="messages"))
     assert (again.agrees, again.charged_minor, again.amount_minor) == (False, 23_00, 41_00)
+
+
+def test_it_expects_nothing_of_a_price_that_was_not_taken(qingyu):
+    optional = {"kind": "usage", "meter": "messages", "model": "per_unit", "unit_amount": "0.05", "optional": True}
+    base = {"code": "base", "kind": "base", "model": "flat", "amount": "1.00"}
+    made = shop.subscribe(shop.tenant(), shop.plan(qingyu, [base, optional | {"code": "messages"}]), "2026-01-01")
+    shop.bill("2026-01-01 00:00")
+    acme = made.__class__.objects.select_related("version", "seller").get(pk=made.pk)
+    assert previewing.preview([acme], at=shop.at("2026-01-02 00:00"))[acme.pk].usage == ()
