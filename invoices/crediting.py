@@ -13,6 +13,7 @@ from billing import ledger
 from billing.models import Account
 from invoices.issuing import buyer_copy, seller_copy, series_of
 from invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, NumberSeries
+from invoices.payments import restore_service
 from invoices.tax import LineTax, credit_tax
 from tenants import audit
 from tenants.errors import Invalid, WrongState
@@ -55,6 +56,7 @@ def credit(
     parts = _parts(locked, amounts)
     note = _write(series, locked, parts, reason, at, by)
     _settle(locked, note, at)
+    restore_service(locked.tenant, at=at)
     ledger.post([_entry(note)])
     audit.record(
         "invoice.credited",

@@ -112,6 +112,13 @@ class Group:
         """Their sum, before discount and tax."""
         return sum(charge.amount_minor for charge in self.charges)
 
+    @property
+    def is_debt(self) -> bool:
+        """Whether it comes to less than nothing, before or after tax (lines of one bill may have different rates)."""
+        if all(charge.amount_minor >= 0 for charge in self.charges):
+            return False
+        return self.amount_minor < 0 or sum(_tax(charge).gross for charge in self.charges) < 0
+
 
 @transaction.atomic
 def draft(payer_ids: Iterable[int], *, at: datetime) -> list[int]:
@@ -121,7 +128,9 @@ def draft(payer_ids: Iterable[int], *, at: datetime) -> list[int]:
     another worker holds.
     """
     payers = _lock(payer_ids, at)
-    groups = [group for side in _sides(payers).values() for group in group_up(side)]
+    groups = _groups(payers)
+    if _take_back(groups):
+        groups = _groups(payers)
     if not groups:
         return []
     numbers = reserve(Invoice, len(groups))
@@ -139,21 +148,42 @@ def discard(drafts: Sequence[int], *, at: datetime, by: User | None) -> int:
     """Void drafts: their lines go and their charges are free again. Issued invoices are passed over."""
     invoices = Invoice.objects.filter(pk__in=drafts, status=Invoice.Status.DRAFT)
     payers = dict(invoices.select_for_update(no_key=True).order_by("pk").values_list("pk", "tenant_id"))
-    locked = list(payers)
-    lines = InvoiceLine.objects.filter(invoice__in=locked)
-    freed = list(lines.values_list("charge_id", flat=True))
-    lines.delete()
-    Charge.objects.filter(pk__in=freed).update(taken_at=None)
-    Invoice.objects.filter(pk__in=locked).delete()
+    _undo(list(payers))
     for pk, payer in payers.items():
         audit.record("draft.discarded", tenant=payer, target=f"invoice:{pk}", at=at, by=by)
-    return len(locked)
+    return len(payers)
+
+
+def _undo(drafts: Sequence[int]) -> int:
+    """Delete drafts that the caller has locked and free their charges."""
+    lines = InvoiceLine.objects.filter(among("invoice", drafts))
+    freed = list(lines.values_list("charge_id", flat=True))
+    lines.delete()
+    Charge.objects.filter(among("pk", freed)).update(taken_at=None)
+    return Invoice.objects.filter(among("pk", drafts)).delete()[0]
 
 
 def waiting_payers(at: datetime) -> Any:
     """Return the query of payers for whom something waits that may be drafted at `at`."""
     due = Subscription.objects.due(at).filter(payer=OuterRef("pk"))
-    return Tenant.objects.filter(Exists(Charge.objects.waiting().filter(payer=OuterRef("pk"))), ~Exists(due))
+    # What comes to nothing makes no bill of its own.
+    worth = Charge.objects.waiting().filter(payer=OuterRef("pk")).exclude(amount_minor=0)
+    return Tenant.objects.filter(Exists(worth), ~Exists(due))
+
+
+def _groups(payers: dict[int, Tenant]) -> list[Group]:
+    return [group for side in _sides(payers).values() for group in group_up(side)]
+
+
+def _take_back(groups: Sequence[Group]) -> bool:
+    """Take drafts of the same bills back, which wait for their day: one day is one bill."""
+    wanted = {(*group.side, group.charge_on) for group in groups}
+    drafts = Invoice.objects.filter(
+        among("tenant", {group.side[0] for group in groups}), status=Invoice.Status.DRAFT, origin=""
+    )
+    waiting = drafts.values_list("pk", "tenant_id", "seller_id", "currency", "pays", "charge_on")
+    same = [pk for pk, *bill in waiting.select_for_update(no_key=True).order_by("pk") if tuple(bill) in wanted]
+    return bool(same) and bool(_undo(same))
 
 
 def group_up(charges: Sequence[Waiting]) -> Iterator[Group]:
@@ -181,7 +211,7 @@ def _without_debts(groups: list[Group]) -> list[Group]:
     carried: list[Waiting] = []
     for group in groups:
         group.charges = carried + group.charges
-        if group.amount_minor < 0:
+        if group.is_debt:
             carried = group.charges
         else:
             carried = []

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
+from billing.models import Subscription
 from invoices.models import BillingRun, Parked
 from tenants import audit
 from tenants.bulk import among
@@ -35,8 +36,18 @@ def park(
         defaults={"code": code, "reason": reason, "at": at, "run": run, "subscription_id": subscription_id},
     )
     if not new:
-        Parked.objects.filter(pk=parked.pk).update(tries=F("tries") + 1, code=code, reason=reason, run=run)
+        Parked.objects.filter(pk=parked.pk).update(
+            tries=F("tries") + 1, code=code, reason=reason, run=run, subscription=subscription_id
+        )
     return parked
+
+
+@transaction.atomic
+def resolve_closed(tenant_ids: Iterable[int], *, at: datetime) -> int:
+    """Take tenants out of the queue whose subscription could be closed after all; one that is still due stays."""
+    waiting = Parked.objects.filter(among("tenant", tenant_ids), stage=Parked.Stage.CLOSE, resolved_at=None)
+    still_due = Subscription.objects.due(at).filter(pk=OuterRef("subscription"))
+    return waiting.filter(~Exists(still_due)).update(resolved_at=at)
 
 
 @transaction.atomic

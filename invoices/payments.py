@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -77,10 +78,9 @@ def receive_transfer(
 
 
 def restore_service(tenant: Tenant, *, at: datetime) -> int:
-    """Make subscriptions active again whose payer has nothing overdue any more; return how many."""
-    if Invoice.objects.overdue(local_day(at, tenant.timezone)).filter(tenant=tenant).exists():
-        return 0
-    late = Subscription.objects.filter(payer=tenant, status=Subscription.Status.PAST_DUE)
+    """Make a payer's subscriptions active again of which nothing is overdue any more; return how many."""
+    overdue = Invoice.objects.overdue(local_day(at, tenant.timezone)).filter(lines__charge__subscription=OuterRef("pk"))
+    late = Subscription.objects.filter(~Exists(overdue), payer=tenant, status=Subscription.Status.PAST_DUE)
     ids = list(late.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
     return subscriptions.change_state(ids, frm=Subscription.Status.PAST_DUE, to=Subscription.Status.ACTIVE)
 

@@ -24,7 +24,7 @@ from tenants.models import Tenant, User
 
 Stage = Parked.Stage
 CHUNK = 500
-# A run that parks more than this share of what it tried (and at least so many) stops: the fault is then its own.
+# A run that parks more than this share of all that is due (and at least so many) stops: the fault is then its own.
 PARK_SHARE, PARK_LEAST = 0.01, 5
 # Deadlock, serialization, timeout, lost connection: no fault of the data, so the chunk is tried again.
 TRANSIENT = (OperationalError, InterfaceError)
@@ -58,7 +58,8 @@ class _Tally:
 
     def check(self) -> None:
         """Raise TooManyParked when the run should stop."""
-        if self.run.parked >= PARK_LEAST and self.run.parked > self.tried * PARK_SHARE:
+        whole = max(self.tried, self.run.due)
+        if self.run.parked >= PARK_LEAST and self.run.parked > whole * PARK_SHARE:
             raise TooManyParked
 
 
@@ -139,7 +140,7 @@ def _drafts(tenants: Sequence[int] | None) -> Iterator[list[tuple[int, int]]]:
 def _close(chunk: list[tuple[int, int]], at: datetime, tally: _Tally) -> None:
     def work(part: Sequence[tuple[int, int]]) -> None:
         done = closing.close([pk for pk, _tenant in part], at=at)
-        parking.resolve({tenant for _pk, tenant in part}, stages=[Stage.CLOSE], at=at)
+        parking.resolve_closed((tenant for _pk, tenant in part), at=at)
         tally.add(charges=done.charges, done=done.subscriptions)
 
     def alone(item: tuple[int, int], error: Exception) -> None:

@@ -1,13 +1,14 @@
 """Drafting: one bill per payer and day, no charge twice, zero lines along, debts set off (CONTRACTS rule 9)."""
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
 
 from billing import closing
 from billing.models import Charge
-from invoices import drafting, issuing
+from invoices import checking, drafting, issuing
 from invoices.models import Invoice, InvoiceLine
 from tests import shop
 
@@ -101,9 +102,11 @@ def test_the_database_bills_a_charge_once(qingyu):
         line.save(force_insert=True)
 
 
-def charge(minor: int, due: str) -> Charge:
+def charge(minor: int, due: str, rate: str = "0") -> Charge:
     day = date.fromisoformat(due)
-    return Charge(amount_minor=minor, due_on=day, kind="base", service_start_on=day, currency="CNY")
+    return Charge(
+        amount_minor=minor, due_on=day, kind="base", service_start_on=day, currency="CNY", tax_rate=Decimal(rate)
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,3 +126,31 @@ def test_it_groups_charges_into_bills(monkeypatch, rows, sums):
     monkeypatch.setattr(drafting, "_side", lambda one: (1, 1, "CNY", "manual"))
     groups = list(drafting.group_up([charge(minor, due) for minor, due in rows]))
     assert [group.amount_minor for group in groups] == sums
+
+
+def test_it_lets_a_debt_wait_that_only_tax_makes_one(monkeypatch):
+    monkeypatch.setattr(drafting, "_side", lambda one: (1, 1, "CNY", "manual"))
+    rows = [charge(100_00, "2026-01-01"), charge(-100_00, "2026-01-01", "0.06")]
+    for row in rows:
+        row.tax_inclusive = False
+    # 100.00 − 106.00 = −6.00
+    assert list(drafting.group_up(rows)) == []
+
+
+def test_it_makes_one_bill_of_a_day_that_begins_at_several_instants(qingyu):
+    shop.tenant("parent", zone="America/Los_Angeles")
+    version = shop.plan(qingyu, [BASE])
+    for code, zone in (("a", "Pacific/Auckland"), ("b", "Asia/Shanghai")):
+        shop.subscribe(shop.tenant(code, zone=zone, parent="parent"), version, "2026-01-01")
+        assert shop.bill("2026-01-01 00:00", zone).parked == 0
+    shop.bill("2026-01-01 00:00", "America/Los_Angeles")
+    assert [bill.total_minor for bill in Invoice.objects.issued()] == [200_00]
+    assert not list(checking.faults())
+
+
+def test_it_passes_over_whom_nothing_is_worth_a_bill(qingyu):
+    who = shop.tenant()
+    free = shop.subscribe(who, shop.plan(qingyu, [BASE | {"amount": "0"}]), "2026-01-01")
+    closing.close([free.pk], at=NOW)
+    assert Charge.objects.waiting().exists()
+    assert not drafting.waiting_payers(NOW).exists()

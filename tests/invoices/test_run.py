@@ -7,7 +7,7 @@ from django.db import OperationalError, connection, connections
 
 from billing import closing
 from billing.models import BillingPeriod, Charge, LedgerTransaction, Subscription
-from invoices import checking, drafting, issuing, run
+from invoices import checking, crediting, drafting, issuing, run
 from invoices.models import Invoice, InvoiceLine, Parked
 from tests import shop
 
@@ -190,3 +190,51 @@ def test_two_runs_at_once_bill_everything_once(standard):
     assert sorted(Invoice.objects.values_list("sequence", flat=True)) == list(range(1, 61))
     assert not list(checking.faults())
     assert not connection.in_atomic_block
+
+
+def test_it_keeps_a_customer_parked_of_whom_one_subscription_fails(qingyu, standard, monkeypatch):
+    acme = shop.tenant()
+    bad, _good = (
+        shop.subscribe(acme, version, "2026-01-01") for version in (shop.plan(qingyu, [BASE], code="other"), standard)
+    )
+    with monkeypatch.context() as broken:
+        failing(broken, {bad.pk})
+        shop.bill("2026-01-01 00:00")
+    assert list(Parked.objects.filter(resolved_at=None).values_list("subscription", flat=True)) == [bad.pk]
+    shop.bill("2026-01-01 00:00")
+    assert not Parked.objects.filter(resolved_at=None).exists()
+
+
+def test_it_does_not_stop_for_few_bad_ones_that_come_first(standard, monkeypatch):
+    subscriptions = crowd(standard, 12)
+    # 5 of 12 are fewer than half
+    monkeypatch.setattr(run, "PARK_SHARE", 0.5)
+    failing(monkeypatch, {s.pk for s in subscriptions[:5]})
+    record = shop.bill("2026-01-01 00:00")
+    assert (record.status, record.parked, record.invoices) == ("done", 5, 7)
+
+
+def test_it_bills_at_once_what_ended_long_ago(qingyu):
+    shop.subscribe(shop.tenant(), shop.plan(qingyu, [BASE]), "2026-01-01", renews=False)
+    shop.bill("2026-06-01 00:00")
+    assert Invoice.objects.issued().count() == 1
+
+
+def test_it_restores_service_when_the_overdue_bill_is_credited(standard):
+    acme = crowd(standard, 1)[0]
+    shop.bill("2026-01-01 00:00")
+    shop.bill("2026-01-02 00:00")
+    crediting.void(Invoice.objects.get(), reason="开错了", at=shop.at("2026-01-03 10:00"), by=None)
+    acme.refresh_from_db()
+    assert acme.status == "active"
+
+
+def test_it_restores_the_subscription_that_is_paid_and_no_other(qingyu, standard):
+    acme = shop.tenant()
+    for version, label in ((standard, "one"), (standard, "two")):
+        subscription = shop.subscribe(acme, version, "2026-01-01", label=label)
+        closing.close([subscription.pk], at=shop.at("2026-01-01 00:00"))
+        issuing.issue(drafting.draft([acme.pk], at=shop.at("2026-01-01 00:00")), at=shop.at("2026-01-01 00:00"))
+    shop.bill("2026-01-02 00:00")
+    shop.pay(shop.bills(acme)[0], "199.00", "2026-01-03 10:00")
+    assert sorted(Subscription.objects.values_list("label", "status")) == [("one", "active"), ("two", "past_due")]
