@@ -9,8 +9,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, OuterRef
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from invoices import composing, parking
@@ -18,12 +20,13 @@ from invoices.capitals import in_capitals
 from invoices.document import InvoiceDocument
 from invoices.models import CreditNote, Document, Invoice, Parked
 from tenants import files, notices
-from tenants.errors import DomainError
 from usage.periods import local_day
 
 Paper = Invoice | CreditNote
 Typeset = Callable[[InvoiceDocument], bytes]
 LINES_IN_A_MAIL = 12
+
+log = structlog.get_logger(__name__)
 
 
 def waiting(limit: int, *, part: tuple[int, int] = (0, 1)) -> list[Paper]:
@@ -44,10 +47,16 @@ def waiting(limit: int, *, part: tuple[int, int] = (0, 1)) -> list[Paper]:
 
 
 def render(paper: Paper, typeset: Typeset, *, at: datetime) -> Document | None:
-    """Make and store the document of a paper and announce it; park it, with the reason, when it cannot be printed."""
+    """Make and store the document of a paper and announce it; park it, with the reason, when it cannot be printed.
+
+    Whatever is wrong with one paper, the others go on; only a fault of the database's own is raised.
+    """
     try:
         pdf = typeset(compose(paper, paper.language))
-    except DomainError as refusal:
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as refusal:
+        log.warning("not printed", paper=str(paper), error=str(refusal), kind=type(refusal).__name__)
         parking.park(paper.tenant_id, stage=Parked.Stage.RENDER, refusal=refusal, at=at)
         return None
     return store(paper, pdf, at=at)
@@ -91,10 +100,9 @@ def _invoice_payload(invoice: Invoice) -> dict[str, Any]:
     lines = [_line(line) for line in printed.lines if line.amount_minor]
     if len(lines) > LINES_IN_A_MAIL:
         rest = lines[LINES_IN_A_MAIL - 1 :]
-        more = {
-            "name": _("%(count)s more lines") % {"count": len(rest)},
-            "amount_minor": sum(x["amount_minor"] for x in rest),
-        }
+        with translation.override(invoice.language):
+            name = _("%(count)s more lines") % {"count": len(rest)}
+        more = {"name": name, "amount_minor": sum(x["amount_minor"] for x in rest)}
         lines = [*lines[: LINES_IN_A_MAIL - 1], more]
     return {
         "tenant": invoice.tenant.name_in(invoice.language),

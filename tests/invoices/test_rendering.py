@@ -2,6 +2,7 @@
 
 import pytest
 from django.core import mail
+from django.utils import translation
 
 from invoices import composing, crediting, pdf, rendering
 from invoices.models import Document, Invoice, Parked
@@ -102,3 +103,21 @@ def test_several_workers_share_the_papers(invoice):
     parts = [rendering.waiting(10, part=(n, 2)) for n in range(2)]
     assert {paper.pk for part in parts for paper in part} == set(Invoice.objects.values_list("pk", flat=True))
     assert not {paper.pk for paper in parts[0]} & {paper.pk for paper in parts[1]}
+
+
+def test_it_parks_a_paper_that_breaks_the_typesetter(invoice):
+    def broken(_document):
+        raise ValueError("a font is missing")
+
+    assert rendering.render(invoice, broken, at=NOW) is None
+    assert Parked.objects.get().reason == "a font is missing"
+
+
+def test_it_says_how_many_lines_more_in_the_reader_s_language(qingyu):
+    many = [{"code": f"p{n}", "kind": "base", "model": "flat", "amount": "1.00"} for n in range(13)]
+    who = shop.tenant("english", language="en")
+    shop.subscribe(who, shop.plan(qingyu, many, code="many"), "2026-01-01")
+    shop.bill("2026-01-01 00:00")
+    with translation.override("zh-hans"):
+        rendering.render(shop.bills(who)[0], lambda document: b"paper", at=NOW)
+    assert Notice.objects.get().payload["lines"][-1]["name"] == "2 more lines"
