@@ -23,9 +23,9 @@ class BillingPeriod(models.Model):
     its arrears have been charged. No two periods of one subscription and interval overlap.
     """
 
-    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="billing_periods")
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="billing_periods", db_index=False)
     subscription = models.ForeignKey(
-        Subscription, models.PROTECT, verbose_name=_("subscription"), related_name="periods"
+        Subscription, models.PROTECT, verbose_name=_("subscription"), related_name="periods", db_index=False
     )
     interval = models.CharField(_("billed every"), max_length=10, choices=Interval)
     start = models.DateTimeField(_("start"))
@@ -63,10 +63,6 @@ class BillingPeriod(models.Model):
                 ],
             ),
         ]
-        indexes = [
-            # Read by closing: the periods whose arrears are still to be charged.
-            models.Index(name="period_open", fields=["subscription", "end"], condition=Q(closed_at=None)),
-        ]
 
     def __str__(self) -> str:
         return f"{self.subscription_id} {self.start_on} – {self.end_on}"
@@ -95,7 +91,8 @@ class Charge(models.Model):
 
     `exact` is unrounded; `amount_minor` is before discount and, by `tax_inclusive`, with or without tax. `details`
     explains it: what was measured and included, days used and whole, and the steps in both languages. `cause` is the
-    change, pack or measurement that made it, so a rerun finds its own row; the periodic charge has none.
+    change, pack or measurement that made it, so a rerun finds its own row; the periodic charge has none. Most of its
+    foreign keys have no index: nobody asks by them, and each would be written twice (again when `taken_at` is set).
     """
 
     class Reason(models.TextChoices):
@@ -106,15 +103,23 @@ class Charge(models.Model):
         CORRECTION = "correction", _("correction")
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("customer"), related_name="charges")
-    payer = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("paid by"), related_name="paid_charges")
-    seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"), related_name="charges")
-    subscription = models.ForeignKey(
-        Subscription, models.PROTECT, verbose_name=_("subscription"), related_name="charges"
+    payer = models.ForeignKey(
+        Tenant, models.PROTECT, verbose_name=_("paid by"), related_name="paid_charges", db_index=False
     )
-    period = models.ForeignKey(BillingPeriod, models.PROTECT, verbose_name=_("period"), related_name="charges")
-    acceptance = models.ForeignKey(Acceptance, models.PROTECT, verbose_name=_("acceptance"), related_name="charges")
+    seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"), related_name="charges", db_index=False)
+    subscription = models.ForeignKey(
+        Subscription, models.PROTECT, verbose_name=_("subscription"), related_name="charges", db_index=False
+    )
+    period = models.ForeignKey(
+        BillingPeriod, models.PROTECT, verbose_name=_("period"), related_name="charges", db_index=False
+    )
+    acceptance = models.ForeignKey(
+        Acceptance, models.PROTECT, verbose_name=_("acceptance"), related_name="charges", db_index=False
+    )
     # Null for a commitment's true-up, which no single price makes; its code is then `minimum`.
-    price = models.ForeignKey(Price, models.PROTECT, verbose_name=_("price"), null=True, related_name="charges")
+    price = models.ForeignKey(
+        Price, models.PROTECT, verbose_name=_("price"), null=True, related_name="charges", db_index=False
+    )
     code = models.CharField(_("price code"), max_length=60)
     kind = models.CharField(_("kind"), max_length=8)
     name = models.CharField(_("name"), max_length=80)
@@ -123,7 +128,9 @@ class Charge(models.Model):
     unit_en = models.CharField(_("unit in English"), max_length=20, blank=True)
     reason = models.CharField(_("reason"), max_length=10, choices=Reason, default=Reason.PERIOD)
     cause = models.CharField(_("cause"), max_length=80, blank=True)
-    corrects = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="corrections")
+    corrects = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="corrections", db_index=False
+    )
     service_start_on = models.DateField(_("from"))
     service_end_on = models.DateField(_("until"))
     quantity = models.DecimalField(_("quantity"), max_digits=30, decimal_places=10)

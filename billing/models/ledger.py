@@ -64,10 +64,18 @@ class Account(models.Model):
 class LedgerTransaction(models.Model):
     """One event of the book, with the source it came from; a source is booked once per kind."""
 
-    seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"), related_name="ledger_transactions")
+    seller = models.ForeignKey(
+        Seller, models.PROTECT, verbose_name=_("seller"), related_name="ledger_transactions", db_index=False
+    )
     currency = models.CharField(_("currency"), max_length=3)
     tenant = models.ForeignKey(
-        Tenant, models.PROTECT, verbose_name=_("customer"), null=True, blank=True, related_name="ledger_transactions"
+        Tenant,
+        models.PROTECT,
+        verbose_name=_("customer"),
+        null=True,
+        blank=True,
+        related_name="ledger_transactions",
+        db_index=False,
     )
     source = models.CharField(_("source"), max_length=20)
     source_id = models.BigIntegerField(_("source id"))
@@ -93,7 +101,7 @@ class Posting(models.Model):
         LedgerTransaction, models.PROTECT, verbose_name=_("transaction"), related_name="postings"
     )
     account = models.ForeignKey(Account, models.PROTECT, verbose_name=_("account"), related_name="postings")
-    tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, blank=True, related_name="postings")
+    tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, blank=True, related_name="postings", db_index=False)
     amount_minor = models.BigIntegerField(_("amount"))
 
     class Meta:

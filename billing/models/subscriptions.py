@@ -184,7 +184,7 @@ class Subscription(models.Model):
 class SubscriptionItem(models.Model):
     """A quantity of one price over a stretch of time: how many seats, which optional modules."""
 
-    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="subscription_items")
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="subscription_items", db_index=False)
     subscription = models.ForeignKey(Subscription, models.PROTECT, verbose_name=_("subscription"), related_name="items")
     price = models.ForeignKey(Price, models.PROTECT, verbose_name=_("price"), related_name="items")
     quantity = models.DecimalField(_("quantity"), max_digits=30, decimal_places=10, default=1)
@@ -208,9 +208,9 @@ class SubscriptionItem(models.Model):
 class NegotiatedPrice(models.Model):
     """A price agreed in one contract; it stands before the price list and the plan's own price."""
 
-    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="negotiated_prices")
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="negotiated_prices", db_index=False)
     subscription = models.ForeignKey(
-        Subscription, models.PROTECT, verbose_name=_("subscription"), related_name="negotiated_prices"
+        Subscription, models.PROTECT, verbose_name=_("subscription"), related_name="negotiated_prices", db_index=False
     )
     price = models.ForeignKey(Price, models.PROTECT, verbose_name=_("price"), related_name="negotiated")
     model = models.CharField(_("price model"), max_length=20, choices=Price.Model)

@@ -83,8 +83,12 @@ class Invoice(models.Model):
         Status.UNCOLLECTIBLE: {Status.PAID, Status.VOID},
     }
 
-    tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("customer"), related_name="invoices")
-    seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"), related_name="invoices")
+    tenant = models.ForeignKey(
+        Tenant, models.PROTECT, verbose_name=_("customer"), related_name="invoices", db_index=False
+    )
+    seller = models.ForeignKey(
+        Seller, models.PROTECT, verbose_name=_("seller"), related_name="invoices", db_index=False
+    )
     currency = models.CharField(_("currency"), max_length=3)
     pays = models.CharField(_("paid"), max_length=8, default="manual")
     # The local day on which it is to be asked for; drafts group by payer, seller, currency, way of payment and this.
@@ -92,11 +96,13 @@ class Invoice(models.Model):
     # Lines of a confirmed change are invoiced alone; empty for a periodic invoice.
     origin = models.CharField(max_length=80, blank=True)
     status = models.CharField(_("state"), max_length=14, choices=Status, default=Status.DRAFT)
-    series = models.ForeignKey(NumberSeries, models.PROTECT, null=True, blank=True, related_name="invoices")
+    series = models.ForeignKey(
+        NumberSeries, models.PROTECT, null=True, blank=True, related_name="invoices", db_index=False
+    )
     sequence = models.PositiveBigIntegerField(null=True, blank=True)
     number = models.CharField(_("number"), max_length=40, null=True, blank=True, unique=True)
     issued_at = models.DateTimeField(_("issued"), null=True, blank=True)
-    issued_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    issued_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     due_on = models.DateField(_("due"), null=True, blank=True)
     zone = models.CharField(max_length=64)
     language = models.CharField(_("language"), max_length=10, choices=Language)
@@ -175,9 +181,9 @@ class InvoiceLine(models.Model):
     `gross_minor` is what the line adds to the total.
     """
 
-    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="invoice_lines")
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="invoice_lines", db_index=False)
     # Parts of a draft go with it; an issued invoice and its lines cannot be deleted (triggers).
-    invoice = models.ForeignKey(Invoice, models.PROTECT, verbose_name=_("bill"), related_name="lines")
+    invoice = models.ForeignKey(Invoice, models.PROTECT, verbose_name=_("bill"), related_name="lines", db_index=False)
     charge = models.OneToOneField(Charge, models.PROTECT, verbose_name=_("charge"), related_name="line")
     position = models.PositiveIntegerField(_("position"))
     code = models.CharField(_("price code"), max_length=60)
