@@ -54,7 +54,12 @@ def faults() -> Iterator[Fault]:
         yield Fault(
             f"posting {posting} of ledger transaction {pk}", "is on another seller's, currency's or customer's account"
         )
-    for (name,) in _rows(SEALS, [TRIGGERS]):
+    yield from unsealed(TRIGGERS)
+
+
+def unsealed(triggers: list[str]) -> Iterator[Fault]:
+    """Yield each trigger that is missing or switched off."""
+    for (name,) in _rows(SEALS, [triggers]):
         yield Fault(f"trigger {name}", "is missing or switched off")
 
 

@@ -29,25 +29,63 @@ AGREEMENT = {
           JOIN billing_posting p ON p.transaction_id = t.id JOIN billing_account a ON a.id = p.account_id
           WHERE t.source = 'payment' AND t.source_id = y.id AND a.kind = 'cash') b ON true
         WHERE y.amount_minor <> coalesce(b.amount, 0)""",
+    "tax of invoice": """
+        SELECT i.number, i.tax_minor, b.amount FROM invoices_invoice i LEFT JOIN LATERAL (
+          SELECT -sum(p.amount_minor) AS amount FROM billing_ledgertransaction t
+          JOIN billing_posting p ON p.transaction_id = t.id JOIN billing_account a ON a.id = p.account_id
+          WHERE t.source = 'invoice' AND t.source_id = i.id AND t.kind = 'issued' AND a.kind = 'tax_payable') b ON true
+        WHERE i.number IS NOT NULL AND i.tax_minor <> coalesce(b.amount, 0)""",
     "lines of invoice": """
-        SELECT i.number, i.total_minor, sum(l.gross_minor) FROM invoices_invoice i
-        JOIN invoices_invoiceline l ON l.invoice_id = i.id
-        GROUP BY i.id HAVING i.total_minor <> sum(l.gross_minor)""",
+        SELECT coalesce(i.number, 'draft ' || i.id), concat_ws(' ', i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor),
+          concat_ws(' ', l.subtotal, l.discount, l.tax, l.total)
+        FROM invoices_invoice i CROSS JOIN LATERAL (
+          SELECT coalesce(sum(amount_minor), 0) AS subtotal, coalesce(sum(discount_minor), 0) AS discount,
+            coalesce(sum(tax_minor), 0) AS tax, coalesce(sum(gross_minor), 0) AS total
+          FROM invoices_invoiceline WHERE invoice_id = i.id) l
+        WHERE (i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor) <> (l.subtotal, l.discount, l.tax, l.total)""",
+    "state of invoice": """
+        SELECT number, status, due_minor FROM invoices_invoice
+        WHERE status = 'paid' AND due_minor <> 0 OR status = 'void' AND total_minor <> credited_minor""",
+    "lines of credit note": """
+        SELECT c.number, c.total_minor, l.total FROM invoices_creditnote c CROSS JOIN LATERAL (
+          SELECT coalesce(sum(gross_minor), 0) AS total, coalesce(sum(tax_minor), 0) AS tax
+          FROM invoices_creditnoteline WHERE credit_note_id = c.id) l
+        WHERE (c.total_minor, c.tax_minor) <> (l.total, l.tax)""",
+    "credit of line": """
+        SELECT i.number || ' line ' || l.position, l.credited_minor, coalesce(c.credited, 0) FROM invoices_invoiceline l
+        JOIN invoices_invoice i ON i.id = l.invoice_id LEFT JOIN (
+          SELECT x.line_id, sum(x.gross_minor - CASE WHEN (n.seller_copy->>'tax_inclusive')::boolean THEN 0 ELSE x.tax_minor END)
+            AS credited FROM invoices_creditnoteline x JOIN invoices_creditnote n ON n.id = x.credit_note_id GROUP BY 1) c
+          ON c.line_id = l.id
+        WHERE l.credited_minor <> coalesce(c.credited, 0)""",
+    "parts of payment": """
+        SELECT y.reference, y.amount_minor, sum(a.amount_minor) FROM invoices_payment y
+        JOIN invoices_allocation a ON a.payment_id = y.id JOIN invoices_invoice i ON i.id = a.invoice_id
+        GROUP BY y.id HAVING sum(a.amount_minor) > y.amount_minor
+          OR bool_or((i.tenant_id, i.seller_id, i.currency) <> (y.tenant_id, y.seller_id, y.currency))""",
     "settlement of invoice": """
         SELECT i.number, i.paid_minor, coalesce(a.paid, 0) - coalesce(c.returned, 0) FROM invoices_invoice i
         LEFT JOIN (SELECT invoice_id, sum(amount_minor) AS paid FROM invoices_allocation GROUP BY 1) a ON a.invoice_id = i.id
         LEFT JOIN (SELECT invoice_id, sum(returned_minor) AS returned FROM invoices_creditnote GROUP BY 1) c ON c.invoice_id = i.id
         WHERE i.paid_minor <> coalesce(a.paid, 0) - coalesce(c.returned, 0)""",
     "receivable of customer": """
-        SELECT t.code || ' ' || o.currency, o.due, b.amount FROM (
+        SELECT t.code || ' ' || page.currency, coalesce(o.due, 0), b.amount FROM (
           SELECT tenant_id, seller_id, currency, sum(due_minor) AS due FROM invoices_invoice
           WHERE number IS NOT NULL GROUP BY 1, 2, 3) o
-        JOIN tenants_tenant t ON t.id = o.tenant_id
-        LEFT JOIN (
+        FULL JOIN (
           SELECT a.tenant_id, a.seller_id, a.currency, sum(p.amount_minor) AS amount FROM billing_posting p
           JOIN billing_account a ON a.id = p.account_id WHERE a.kind = 'receivable' GROUP BY 1, 2, 3) b
-          ON b.tenant_id = o.tenant_id AND b.seller_id = o.seller_id AND b.currency = o.currency
-        WHERE o.due <> coalesce(b.amount, 0)""",
+          USING (tenant_id, seller_id, currency) AS page
+        JOIN tenants_tenant t ON t.id = page.tenant_id
+        WHERE coalesce(o.due, 0) <> coalesce(b.amount, 0)""",
+    "line of charge": """
+        SELECT c.code || ' ' || c.id, c.amount_minor, NULL FROM billing_charge c
+        WHERE c.taken_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM invoices_invoiceline l WHERE l.charge_id = c.id)""",
+    "source of booking": """
+        SELECT t.source || ':' || t.source_id, t.kind, NULL FROM billing_ledgertransaction t
+        WHERE t.source = 'invoice' AND NOT EXISTS (SELECT 1 FROM invoices_invoice i WHERE i.id = t.source_id AND i.number IS NOT NULL)
+          OR t.source = 'credit_note' AND NOT EXISTS (SELECT 1 FROM invoices_creditnote c WHERE c.id = t.source_id)
+          OR t.source = 'payment' AND NOT EXISTS (SELECT 1 FROM invoices_payment y WHERE y.id = t.source_id)""",
     "charge of line": """
         SELECT i.number || ' line ' || l.position, l.amount_minor, c.amount_minor FROM invoices_invoiceline l
         JOIN billing_charge c ON c.id = l.charge_id JOIN invoices_invoice i ON i.id = l.invoice_id
@@ -63,9 +101,23 @@ WHERE s.last_number <> n.count OR s.last_number <> n.highest
 """
 
 
+# The seals of documents; those of the book are named by `billing.checking`.
+TRIGGERS = [
+    *(
+        f"invoices_{table}_sealed"
+        for table in ("invoice", "invoiceline", "creditnote", "creditnoteline", "payment", "allocation", "document")
+    ),
+    "invoices_invoiceline_into_draft",
+    "invoices_invoice_settled",
+    "invoices_invoice_begins_as_draft",
+    "invoices_invoice_right",
+]
+
+
 def faults() -> Iterator[Fault]:
     """Yield all that is wrong with the books, saying exactly where; nothing when they are right."""
     yield from checking.faults()
+    yield from checking.unsealed(TRIGGERS)
     for what, sql in AGREEMENT.items():
         for which, said, book in _rows(sql):
             yield Fault(f"{what} {which}", f"says {said}, its counterpart says {book}")

@@ -109,6 +109,8 @@ def _parts(invoice: Invoice, amounts: Mapping[int, int] | None) -> list[Part]:
 def _write(
     series: NumberSeries, invoice: Invoice, parts: list[Part], reason: str, at: datetime, by: User | None
 ) -> CreditNote:
+    assert invoice.seller_copy is not None
+    inclusive = invoice.seller_copy["tax_inclusive"]
     number = series.last_number + 1
     total = sum(part.tax.gross for part in parts)
     note = CreditNote.objects.create(
@@ -122,7 +124,8 @@ def _write(
         language=invoice.language,
         zone=invoice.zone,
         reason=reason,
-        seller_copy=seller_copy(invoice.seller),
+        # Its amounts are on the side of the bill's, whatever the seller's prices include by now.
+        seller_copy=seller_copy(invoice.seller) | {"tax_inclusive": inclusive},
         buyer_copy=buyer_copy(invoice.tenant),
         tax_minor=sum(part.tax.tax for part in parts),
         total_minor=total,
@@ -138,7 +141,6 @@ def _write(
     )
     series.last_number = number
     series.save(update_fields=["last_number"])
-    inclusive = note.seller_copy["tax_inclusive"]
     for part in parts:
         part.line.credited_minor += part.tax.gross if inclusive else part.tax.net
         part.line.save(update_fields=["credited_minor"])

@@ -89,10 +89,17 @@ def bill(
     except TooManyParked:
         status = BillingRun.Status.STOPPED
         log.error("billing run stopped", run=run.pk, parked=run.parked, tried=tally.tried)
-    BillingRun.objects.filter(pk=run.pk).update(status=status, finished_at=clock(), progress_at=clock())
-    run.refresh_from_db()
+    except BaseException:
+        _finish(run, BillingRun.Status.STOPPED, clock())
+        raise
+    _finish(run, status, clock())
     progress(run)
     return run
+
+
+def _finish(run: BillingRun, status: str, now: datetime) -> None:
+    BillingRun.objects.filter(pk=run.pk).update(status=status, finished_at=now, progress_at=now)
+    run.refresh_from_db()
 
 
 def _begin(at: datetime, now: datetime, by: User | None, tenants: Sequence[int] | None) -> BillingRun:

@@ -210,7 +210,9 @@ def billed(tenant: tenants.Tenant, charge: billing.Charge) -> None:
     )
     copies = {"seller_copy": {}, "buyer_copy": {}, "issued_at": NOW}
     numbered = {"series": series, "sequence": 1, "number": "QY-1"} | copies
-    for name, value in (numbered | {"status": "open", "due_on": TODAY, "total_minor": 100}).items():
+    for name, value in (
+        numbered | {"status": "open", "due_on": TODAY, "subtotal_minor": 100, "total_minor": 100}
+    ).items():
         setattr(invoice, name, value)
     invoice.save()
     note = invoices.CreditNote.objects.create(

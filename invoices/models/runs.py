@@ -16,7 +16,7 @@ class BillingRun(models.Model):
     class Status(models.TextChoices):
         RUNNING = "running", _("running")
         DONE = "done", _("done")
-        STOPPED = "stopped", _("stopped: too many customers parked")
+        STOPPED = "stopped", _("stopped before its end")
 
     at = models.DateTimeField(_("bills what is due at"))
     status = models.CharField(_("state"), max_length=8, choices=Status, default=Status.RUNNING)

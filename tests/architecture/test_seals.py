@@ -52,6 +52,8 @@ OTHERS = {
     "billing_posting_balanced",
     "invoices_invoiceline_into_draft",
     "invoices_invoice_settled",
+    "invoices_invoice_begins_as_draft",
+    "invoices_invoice_right",
     "tenants_tenant_one_level",
 }
 

@@ -11,6 +11,7 @@ from invoices import checking, crediting, drafting, issuing, payments
 from invoices.models import CreditNote, Invoice, NumberSeries
 from tenants.errors import Invalid, WrongState
 from tests import shop
+from usage import ingest
 
 pytestmark = pytest.mark.django_db
 BASE = {"code": "base", "kind": "base", "model": "flat", "amount": "106.00"}
@@ -70,16 +71,18 @@ def test_it_issues_no_draft_before_its_day(qingyu):
 
 
 def test_it_is_paid_at_once_when_it_comes_to_nothing(qingyu):
-    invoice = Invoice(total_minor=0)
-    assert invoice.total_minor == 0
     who = shop.tenant()
-    free = [BASE | {"amount": "5.00"}, BASE | {"code": "back", "amount": "5.00"}]
-    subscription = shop.subscribe(who, shop.plan(qingyu, free), "2026-01-01")
-    closing.close([subscription.pk], at=NOW)
-    drafts = drafting.draft([who.pk], at=NOW)
-    Invoice.objects.filter(pk__in=drafts).update(total_minor=0, tax_minor=0)
-    issuing.issue(drafts, at=NOW)
-    assert Invoice.objects.get(pk=drafts[0]).status == "paid"
+    used = {"code": "messages", "kind": "usage", "meter": "messages", "model": "per_unit", "unit_amount": "0.05"}
+    shop.subscribe(who, shop.plan(qingyu, [used]), "2026-01-01")
+    shop.use(who, "200", "2026-01-10 12:00", key="wrong")
+    shop.bill("2026-02-01 00:00")
+    ingest.accept(who, [{"key": "undo", "void": "wrong"}], at=shop.at("2026-02-03 12:00"))
+    shop.use(who, "200", "2026-02-10 12:00")
+    shop.bill("2026-03-01 00:00")
+    # 10.00 of February less 10.00 of January
+    newest = shop.bills(who)[-1]
+    assert (newest.lines.count(), newest.total_minor, newest.status) == (2, 0, "paid")
+    assert not list(checking.faults())
 
 
 @pytest.mark.parametrize(
@@ -186,3 +189,47 @@ def test_it_wants_a_reason_and_an_issued_bill(invoice):
     crediting.void(invoice, reason="开错了", at=NOW, by=None)
     with pytest.raises(WrongState):
         crediting.void(invoice, reason="再来一次", at=NOW, by=None)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ("status = 'paid', paid_at = now()", "owes nothing"),
+        ("status = 'void'", "credited whole"),
+        ("status = 'draft', number = null, sequence = null, issued_at = null", "sealed"),
+    ],
+)
+def test_the_database_keeps_the_state_true(invoice, change, match):
+    with pytest.raises(IntegrityError, match=match), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE invoices_invoice SET {change}")
+
+
+def test_the_database_opens_no_void_bill(invoice):
+    crediting.void(invoice, reason="开错了", at=NOW, by=None)
+    with pytest.raises(IntegrityError, match="from this state"), transaction.atomic():
+        Invoice.objects.update(status="open")
+
+
+def test_the_database_takes_bills_as_drafts_only(invoice):
+    invoice.pk, invoice.sequence, invoice.number = None, 2, "QINGYU-2026-000002"
+    with pytest.raises(IntegrityError, match="begins as a draft"), transaction.atomic():
+        invoice.save(force_insert=True)
+
+
+@pytest.mark.parametrize("column", ["subtotal_minor", "tax_minor", "total_minor"])
+def test_the_database_issues_the_sums_of_the_lines_only(qingyu, column):
+    who = shop.tenant()
+    subscription = shop.subscribe(who, shop.plan(qingyu, [BASE]), "2026-01-01")
+    closing.close([subscription.pk], at=NOW)
+    drafts = drafting.draft([who.pk], at=NOW)
+    Invoice.objects.update(**{column: 1})
+    with pytest.raises(IntegrityError, match="sums of its lines"), transaction.atomic():
+        issuing.issue(drafts, at=NOW)
+
+
+def test_it_credits_on_the_side_of_the_bill_when_the_seller_changes_his(invoice):
+    invoice.seller.tax_inclusive = False
+    invoice.seller.save()
+    note = crediting.void(Invoice.objects.get(pk=invoice.pk), reason="开错了", at=NOW, by=None)
+    assert (note.total_minor, note.seller_copy["tax_inclusive"]) == (212_00, True)
+    assert not list(checking.faults())

@@ -8,7 +8,7 @@ from django.db import OperationalError, connection, connections
 from billing import closing
 from billing.models import BillingPeriod, Charge, LedgerTransaction, Subscription
 from invoices import checking, crediting, drafting, issuing, run
-from invoices.models import Invoice, InvoiceLine, Parked
+from invoices.models import BillingRun, Invoice, InvoiceLine, Parked
 from tests import shop
 
 pytestmark = pytest.mark.django_db
@@ -238,3 +238,14 @@ def test_it_restores_the_subscription_that_is_paid_and_no_other(qingyu, standard
     shop.bill("2026-01-02 00:00")
     shop.pay(shop.bills(acme)[0], "199.00", "2026-01-03 10:00")
     assert sorted(Subscription.objects.values_list("label", "status")) == [("one", "active"), ("two", "past_due")]
+
+
+def test_it_says_that_it_stopped_when_something_else_broke(standard, monkeypatch):
+    def broken(**_more):
+        raise RuntimeError("a fault of the program")
+
+    monkeypatch.setattr(run.collection, "mark_overdue", broken)
+    with pytest.raises(RuntimeError):
+        shop.bill("2026-01-01 00:00")
+    record = BillingRun.objects.get()
+    assert (record.status, record.finished_at) == ("stopped", shop.at("2026-01-01 00:00"))
