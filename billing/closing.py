@@ -64,7 +64,8 @@ def close(subscription_ids: Iterable[int], *, at: datetime) -> Closed:
     opened = _open(works)
     measures = _measure(works)
     lines = [line for work in works for line in _lines(work, measures)]
-    lines += late.lines(changed, closed_now=_closed_now(works), regular=lines, at=at)
+    agreed = {work.subscription.pk: work.contract for work in works}
+    lines += late.lines(changed, agreed, closed_now=_closed_now(works), regular=lines, at=at)
     write(lines, periods=opened, at=at)
     _mark_closed(works, opened, at)
     _move_on(works)

@@ -61,16 +61,19 @@ def take(subscriptions: Sequence[Subscription], *, at: datetime) -> Changed:
     )
 
 
-def lines(changed: Changed, *, closed_now: set[int], regular: Sequence[Line], at: datetime) -> list[Line]:
-    """Return the charges for usage that came or went after its period was closed.
+def lines(
+    changed: Changed, agreed: Mapping[int, Contract], *, closed_now: set[int], regular: Sequence[Line], at: datetime
+) -> list[Line]:
+    """Return the charges for usage that came or went after its period was closed; `agreed` are contracts read before.
 
     They are asked for with the next periodic charges of their subscription (`regular`), else today. `closed_now` are
     periods that this close measures anyhow.
     """
     if not changed.subscriptions:
         return []
-    agreed = contracts.load(changed.subscriptions)
-    touched = _touched(changed.subscriptions, agreed, changed.marks, closed_now)
+    others = [s for s in changed.subscriptions if s.pk not in agreed]
+    known = {**agreed, **(contracts.load(others) if others else {})}
+    touched = _touched(changed.subscriptions, known, changed.marks, closed_now)
     if not touched:
         return []
     billed = _billed({stretch.id for _s, stretch, _c in touched})
