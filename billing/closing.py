@@ -22,6 +22,7 @@ from billing.measures import asks_for_transactions, measure, want
 from billing.models import BillingPeriod, Subscription
 from billing.planning import Contract, Due, Stretch
 from tenants.bulk import among, copy_in, mark, reserve, update_from
+from tenants.models import Tenant
 from usage.periods import local_midnight
 
 
@@ -77,7 +78,18 @@ def close(subscription_ids: Iterable[int], *, at: datetime) -> Closed:
 
 def _lock(ids: Iterable[int], at: datetime) -> list[Subscription]:
     due = Subscription.objects.due(at).filter(among("pk", ids)).defer("during", "next_at", "created_at")
-    return contracts.with_terms(due.select_for_update(no_key=True, skip_locked=True).order_by("pk"))
+    locked = contracts.with_terms(due.select_for_update(no_key=True, skip_locked=True).order_by("pk"))
+    _pay_as_now(locked)
+    return locked
+
+
+def _pay_as_now(locked: Sequence[Subscription]) -> None:
+    """Charge those who pay by now: a customer may have got a paying parent, or lost it, since the subscription began."""
+    parents = dict(Tenant.objects.filter(among("pk", {s.tenant_id for s in locked})).values_list("pk", "parent_id"))
+    moved = [s for s in locked if s.payer_id != (parents[s.tenant_id] or s.tenant_id)]
+    for s in moved:
+        s.payer_id = parents[s.tenant_id] or s.tenant_id
+    update_from("billing_subscription", ["payer_id"], ["bigint"], [(s.pk, s.payer_id) for s in moved])
 
 
 def _works(subscriptions: Sequence[Subscription], at: datetime) -> list[Work]:

@@ -182,8 +182,10 @@ def plan(contract: Contract, current: Mapping[Interval, Stretch], *, at: datetim
     opened: list[Stretch] = []
     closed: list[Stretch] = []
     waiting: list[datetime] = []
+    served: list[date] = []
     for interval in contract.intervals:
         for stretch, is_new in _stretches(contract, interval, current.get(interval), terms, at):
+            served.append(stretch.span.end)
             if is_new:
                 opened.append(stretch)
             if stretch.end > at:
@@ -191,7 +193,9 @@ def plan(contract: Contract, current: Mapping[Interval, Stretch], *, at: datetim
             elif not stretch.closed:
                 closed.append(stretch)
     over = terms.known_end()
-    ended = over if over and local_midnight(over, contract.zone) <= at and not waiting else None
+    is_over = over and local_midnight(over, contract.zone) <= at and not waiting
+    # A period that was opened is served to its end, also where renewal was switched off in it.
+    ended = max(over, *served) if over and is_over else None
     if not opened and not waiting and not closed and ended is None:
         waiting.append(local_midnight(contract.start_on, contract.zone))
     return Due(

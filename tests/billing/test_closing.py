@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from billing import closing, subscriptions
 from billing.models import BillingPeriod, Charge, Plan, Subscription
-from tenants import agreements
+from tenants import agreements, companies
 from tenants.models import AuditEntry
 from tests import shop
 
@@ -277,3 +277,24 @@ def test_it_sells_no_plan_that_was_taken_off_sale(qingyu):
     Plan.objects.filter(pk=version.plan_id).update(on_sale=False)
     with pytest.raises(subscriptions.NotFound):
         subscriptions.on_sale(qingyu.pk, "standard")
+
+
+def test_it_charges_the_parent_that_pays_by_now(qingyu):
+    who, parent = shop.tenant(), shop.tenant("parent")
+    acme = shop.subscribe(who, shop.plan(qingyu, [BASE]), "2026-01-01")
+    close(acme, "2026-01-01 09:00")
+    companies.amend(who, {"parent": "parent"}, at=shop.at("2026-01-10 09:00"), by=None)
+    close(acme, "2026-02-01 00:00")
+    acme.refresh_from_db()
+    assert acme.payer == parent
+    assert [c.payer for c in Charge.objects.order_by("due_on")] == [who, parent]
+
+
+def test_it_serves_to_its_end_a_week_that_was_opened(qingyu):
+    acme = shop.subscribe(shop.tenant(), shop.plan(qingyu, [BASE, MESSAGES | {"interval": "week"}]), "2026-01-01")
+    close(acme, "2026-01-29 00:00")
+    subscriptions.stop_renewing(acme, at=shop.at("2026-01-30 00:00"), by=None)
+    close(acme, "2026-02-10 00:00")
+    acme.refresh_from_db()
+    # The month ends on 1 February, the week of 29 January on 5 February.
+    assert (acme.ended_at, acme.during.upper) == (shop.at("2026-02-05 00:00"),) * 2
