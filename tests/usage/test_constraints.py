@@ -72,6 +72,16 @@ def test_an_event_is_never_changed(change):
 
 
 @pytest.mark.usefixtures("_rows")
+def test_a_meter_counts_as_it_did_once_there_are_events():
+    words = Meter.objects.filter(code="messages")
+    assert words.update(name="消息数", active=False) == 1
+    for change in ({"aggregation": "max"}, {"value_property": "size"}, {"dimensions": ["planet"]}):
+        with pytest.raises(IntegrityError, match="sealed"), transaction.atomic():
+            words.update(**change)
+    assert Meter.objects.exclude(pk__in=UsageEvent.objects.values("meter")).update(recurring=True) > 0
+
+
+@pytest.mark.usefixtures("_rows")
 def test_a_customer_reads_its_own_rows(tenant, other_tenant):
     ingest.accept(other_tenant, [{"key": "t", "meter": "people", "properties": {"person": "bob"}}], at=AT)
     with access.as_tenant(tenant):
