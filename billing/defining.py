@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from billing import catalogue
 from billing.models import Family, Plan, PlanVersion, Price
 from billing.models.catalogue import Interval, Status
-from billing.money import Money
+from billing.money import Money, UnknownCurrency
 from billing.rating import SHAPES
 from tenants.errors import DomainError, Invalid
 from tenants.models import Seller, User
@@ -161,7 +161,7 @@ def define_plan(
     ):
         if name in data:
             setattr(version, name, data[name])
-    version.minimum_minor = Money.of(data["minimum"], currency).minor if data.get("minimum") else None
+    version.minimum_minor = _minor(data.get("minimum"), currency, f"{path}.minimum")
     _checked(version, path).save()
     version.prices.all().delete()
     prices = data.get("prices", ())
@@ -223,6 +223,17 @@ def _checked(row: Row, path: str) -> Row:
         name, messages = next(iter(wrong.message_dict.items()))
         raise Invalid(messages[0], field=f"{path}.{name}") from None
     return row
+
+
+def _minor(amount: object, currency: str, path: str) -> int | None:
+    if amount in (None, ""):
+        return None
+    try:
+        return Money.of(str(amount) if isinstance(amount, str) else "", currency).minor
+    except UnknownCurrency:
+        return None  # refused with the plan's currency
+    except ValueError:
+        raise Invalid(_("Write the amount as a text, as “100.00”."), field=path) from None
 
 
 def _only(data: Mapping[str, Any], known: frozenset[str] | set[str], path: str) -> None:

@@ -85,7 +85,8 @@ def stop_renewing(subscription: Subscription, *, at: datetime, by: User | None) 
 def end(subscription: Subscription, *, at: datetime, by: User | None, on: date | None = None) -> date:
     """End a subscription on a local day (default: the end of its term); return that day.
 
-    A period that was opened is served to its end: an earlier day raises Invalid, naming the earliest.
+    A period that was opened is served to its end: an earlier day raises Invalid, naming the earliest. A day behind the
+    term's end prolongs the term to it where nothing renews by itself.
     """
     locked = _locked(subscription)
     if locked.status == State.ENDED:
@@ -108,7 +109,8 @@ def _last_until(locked: Subscription, day: date, over: datetime) -> None:
     during = (locked.during.lower, over)
     try:
         with transaction.atomic():
-            Subscription.objects.filter(pk=locked.pk).update(end_on=day, during=during)
+            term_end = locked.term_end_on if locked.auto_renew else max(locked.term_end_on, day)
+            Subscription.objects.filter(pk=locked.pk).update(end_on=day, term_end_on=term_end, during=during)
     except IntegrityError as error:
         raise _overlap(error) from None
     to_the_end = SubscriptionItem.objects.filter(subscription=locked.pk, during__endswith=locked.during.upper)
@@ -193,6 +195,13 @@ def _write(orders: Sequence[Order], shelf: _Shelf, at: datetime, by: User | None
     return made
 
 
+def _first_term_end(order: Order, schedule: Schedule) -> date:
+    """Return where the first term ends: a contract of fixed length that does not renew is one term, to its end."""
+    if order.end_on and order.consent is None and order.end_on > schedule.anchor:
+        return order.end_on
+    return schedule.term_end(Interval(order.version.term), 1)
+
+
 def _row(order: Order, acceptance: Acceptance, at: datetime) -> Subscription:
     tenant, version = order.tenant, order.version
     trial_end = order.start_on + timedelta(days=version.trial_days) if version.trial_days else None
@@ -221,7 +230,7 @@ def _row(order: Order, acceptance: Acceptance, at: datetime) -> Subscription:
         anchor_on=anchor,
         trial_end_on=trial_end,
         term_start_on=anchor,
-        term_end_on=schedule.term_end(Interval(version.term), 1),
+        term_end_on=_first_term_end(order, schedule),
         end_on=order.end_on,
         during=(begins, over),
         auto_renew=order.consent is not None,

@@ -88,6 +88,8 @@ def test_the_database_seals_a_published_version(qingyu, statement):
         ),
         ([BASE], {"trial_days": 3, "after_trial": "nowhere"}, "plan.after_trial"),
         ([BASE], {"minimum": "10.00"}, "plan.minimum"),
+        ([BASE], {"minimum": "ten"}, "plan.minimum"),
+        ([BASE], {"minimum": 10.5}, "plan.minimum"),
         ([SMS | {"code": "a", "meter": "nothing"}], {}, "plan.prices[0].meter"),
         ([BASE | {"colour": "red"}], {}, "plan.prices[0].colour"),
         ([BASE], {"colour": "red"}, "plan.colour"),

@@ -1,5 +1,6 @@
 """Closing: periods that tile, charges that exist once, terms that renew only by consent."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -298,3 +299,21 @@ def test_it_serves_to_its_end_a_week_that_was_opened(qingyu):
     acme.refresh_from_db()
     # The month ends on 1 February, the week of 29 January on 5 February.
     assert (acme.ended_at, acme.during.upper) == (shop.at("2026-02-05 00:00"),) * 2
+
+
+def test_it_bills_a_fixed_contract_to_its_end_without_renewal(qingyu):
+    day = date(2026, 3, 16)
+    acme = shop.subscribe(shop.tenant(), shop.plan(qingyu, [BASE]), "2026-01-01", renews=False, end_on=day)
+    close(acme, "2026-06-01 00:00")
+    acme.refresh_from_db()
+    # March: 310.00 × 15 of 31 days = 150.00
+    assert [row[3] for row in charged(acme)] == [310_00, 310_00, 150_00]
+    assert (acme.status, acme.ended_at) == ("ended", shop.at("2026-03-16 00:00"))
+
+
+def test_it_ends_later_where_somebody_says_so(qingyu):
+    acme = shop.subscribe(shop.tenant(), shop.plan(qingyu, [BASE]), "2026-01-01", renews=False)
+    close(acme, "2026-01-01 09:00")
+    subscriptions.end(acme, at=shop.at("2026-01-10 09:00"), by=None, on=date(2026, 3, 1))
+    close(acme, "2026-06-01 00:00")
+    assert len(charged(acme)) == 2
