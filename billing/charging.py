@@ -111,17 +111,11 @@ def _worth(clause: Clause, stretch: Stretch, rated: Rated, more: Mapping[str, An
         quantity=rated.paid_quantity,
         exact=rated.exact,
         amount_minor=rated.amount_minor,
-        details={**more, "steps": [step_json(one) for one in rated.steps]},
+        details={**more, "steps": [step_json(one, rated.currency) for one in rated.steps]},
     )
 
 
-def step_json(step: Step) -> dict[str, str]:
-    """Return a step as charges store it: both languages, exact decimals."""
-    return {
-        "zh": step.text_zh,
-        "en": step.text_en,
-        "quantity": plain(step.quantity),
-        "unit_amount": plain(step.unit_amount),
-        "amount": plain(step.amount),
-        "code": step.code,
-    }
+def step_json(step: Step, currency: str) -> dict[str, str]:
+    """Return a step as charges store it: as it is published, in both languages, with its kind."""
+    published = step.to_json(currency, "zh")
+    return {"zh": published.pop("text"), "en": step.text_en, "code": step.code, **published}

@@ -68,7 +68,7 @@ def test_it_shows_a_bill_with_its_lines_and_steps(billed, customer):
     base, seat = bill["lines"][:2]
     assert (base["price"], base["amount"], base["period"]) == ("base", "199.00", ["2026-02-01", "2026-03-01"])
     assert (seat["quantity"], seat["amount"]) == ("3", "60.00")  # 3 × 20.00
-    assert seat["steps"][0] | {"text": ""} == {"text": "", "quantity": "3", "unit_amount": "20", "amount": "60"}
+    assert seat["steps"][0] | {"text": ""} == {"text": "", "quantity": "3", "unit_amount": "20.00", "amount": "60.00"}
     assert bill["issued_at"].endswith("+08:00")
 
 
