@@ -167,7 +167,7 @@ def test_closes_and_batches_do_not_stop_each_other(tenant, other_tenant, meters)
 
 
 def test_a_changed_meter_is_read_again(tenant, meters):
-    ingest.accept(tenant, [event(1)], at=AT)  # remembered from here on
+    ingest.accept(tenant, [event(1, "people", properties={"person": "bob"})], at=AT)  # all are remembered from here on
     meters["messages"].dimensions = ["person"]
     meters["messages"].save()
     [answer] = ingest.accept(tenant, [event(2, properties={"person": "alice"})], at=AT)
