@@ -94,6 +94,8 @@ def test_the_second_time_imports_nothing(tmp_path):
 
 def test_a_dry_run_writes_nothing(tmp_path):
     part = first(5, tmp_path)
+    assert "5 rows, 5 to import, 0 exist already, 0 bad." in do(part, dry_run=True)
+    assert (Seller.objects.count(), Tenant.objects.count()) == (0, 0)
     do(part)
     part = first(9, tmp_path)
     assert "9 rows, 4 to import, 5 exist already, 0 bad." in do(part, dry_run=True)

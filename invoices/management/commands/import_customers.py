@@ -2,13 +2,14 @@
 
 import time
 from argparse import ArgumentParser
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from django.utils import translation
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -50,9 +51,7 @@ class Command(BaseCommand):
 
     def _import(self, options: dict[str, Any]) -> None:
         at, started = instant(options["at"]), time.monotonic()
-        if options["catalogue"] and not options["dry_run"]:
-            defining.define_catalogue(_catalogue(options["catalogue"]), at=at, by=None)
-        report = importing.read(_content(options["file"]), Path(options["file"]).name, _text(options["map"]))
+        report = self._read(options, at)
         self._tell(report)
         if report.mistakes and (options["skip_bad"] or options["bad_rows"]):
             self._set_aside(report, options["bad_rows"] or f"{options['file']}.bad.csv")
@@ -68,6 +67,14 @@ class Command(BaseCommand):
 
             record = importing.run(report, at=at, by=None, skip_bad=options["skip_bad"], progress=show)
         self._close(record, timedelta(seconds=time.monotonic() - started))
+
+    def _read(self, options: dict[str, Any], at: datetime) -> Report:
+        """Check the file against the catalogue; a dry run makes the catalogue only to look, and takes it back."""
+        with transaction.atomic():
+            if options["catalogue"]:
+                defining.define_catalogue(_catalogue(options["catalogue"]), at=at, by=None)
+            transaction.set_rollback(options["dry_run"])
+            return importing.read(_content(options["file"]), Path(options["file"]).name, _text(options["map"]))
 
     def _tell(self, report: Report) -> None:
         """Write what the file holds, and the first bad cells."""
