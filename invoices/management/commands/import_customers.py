@@ -73,8 +73,9 @@ class Command(BaseCommand):
         with transaction.atomic():
             if options["catalogue"]:
                 defining.define_catalogue(_catalogue(options["catalogue"]), at=at, by=None)
+            report = importing.read(_content(options["file"]), Path(options["file"]).name, _text(options["map"]))
             transaction.set_rollback(options["dry_run"])
-            return importing.read(_content(options["file"]), Path(options["file"]).name, _text(options["map"]))
+        return report
 
     def _tell(self, report: Report) -> None:
         """Write what the file holds, and the first bad cells."""
