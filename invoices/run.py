@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -29,6 +29,8 @@ PARK_SHARE, PARK_LEAST = 0.01, 5
 # Deadlock, serialization, timeout, lost connection: no fault of the data, so the chunk is tried again.
 TRANSIENT = (OperationalError, InterfaceError)
 TRIES = 3
+# A chunk takes seconds; a run that has shown nothing for so long is dead.
+SILENCE = timedelta(hours=1)
 
 log = structlog.get_logger(__name__)
 Progress = Callable[[BillingRun], None]
@@ -103,6 +105,9 @@ def _finish(run: BillingRun, status: str, now: datetime) -> None:
 
 
 def _begin(at: datetime, now: datetime, by: User | None, tenants: Sequence[int] | None) -> BillingRun:
+    # A process that was killed could not say so; what it left is on the shelves.
+    silent = BillingRun.objects.filter(status=BillingRun.Status.RUNNING, progress_at__lt=now - SILENCE)
+    silent.update(status=BillingRun.Status.STOPPED, finished_at=F("progress_at"))
     due = Subscription.objects.due(at)
     if tenants is not None:
         due = due.filter(tenant__in=tenants)

@@ -249,3 +249,12 @@ def test_it_says_that_it_stopped_when_something_else_broke(standard, monkeypatch
         shop.bill("2026-01-01 00:00")
     record = BillingRun.objects.get()
     assert (record.status, record.finished_at) == ("stopped", shop.at("2026-01-01 00:00"))
+
+
+@pytest.mark.parametrize(("silent_since", "status"), [("2026-01-31 22:59", "stopped"), ("2026-01-31 23:30", "running")])
+def test_it_ends_the_record_of_a_run_that_was_killed(silent_since, status):
+    moment = shop.at(silent_since)
+    killed = BillingRun.objects.create(at=moment, started_at=moment, progress_at=moment)
+    shop.bill("2026-02-01 00:00")
+    killed.refresh_from_db()
+    assert killed.status == status
