@@ -21,26 +21,9 @@ from usage.models import Meter
 
 Row = TypeVar("Row", bound=models.Model)
 METER = {"code", "name", "name_en", "aggregation", "unit", "unit_en", "value", "recurring", "dimensions"}
-PLAN = {
-    "code",
-    "name",
-    "name_en",
-    "family",
-    "currency",
-    "interval",
-    "term",
-    "alignment",
-    "billing_day",
-    "trial_days",
-    "after_trial",
-    "proration",
-    "refund",
-    "credit_removals",
-    "undo_hours",
-    "minimum",
-    "terms",
-    "prices",
-}
+# A plan's terms as data names them; the commitment is an amount there.
+TERMS = [name for name in catalogue.TERMS if name != "minimum_minor"]
+PLAN = {"code", "name", "name_en", "family", "minimum", "prices", *TERMS}
 PRICE = {
     "code",
     "name",
@@ -147,20 +130,11 @@ def define_plan(
     version = catalogue.draft(_plan(seller, data, path), at=at, by=by)
     interval = data.get("interval", Interval.MONTH)
     currency = data.get("currency") or seller.currency
-    version.currency, version.interval, version.term = currency, interval, data.get("term", interval)
-    for name in (
-        "alignment",
-        "billing_day",
-        "trial_days",
-        "after_trial",
-        "proration",
-        "refund",
-        "credit_removals",
-        "undo_hours",
-        "terms",
-    ):
-        if name in data:
-            setattr(version, name, data[name])
+    # What is left out has its default, whatever the version before it said.
+    given = {**data, "interval": interval, "term": data.get("term", interval), "currency": currency}
+    blank = PlanVersion()
+    for name in TERMS:
+        setattr(version, name, given.get(name, getattr(blank, name)))
     version.minimum_minor = _minor(data.get("minimum"), currency, f"{path}.minimum")
     _checked(version, path).save()
     version.prices.all().delete()

@@ -40,20 +40,7 @@ class VersionForm(forms.ModelForm):
 
     class Meta:
         model = PlanVersion
-        fields = [
-            "currency",
-            "interval",
-            "term",
-            "alignment",
-            "billing_day",
-            "trial_days",
-            "after_trial",
-            "proration",
-            "refund",
-            "credit_removals",
-            "undo_hours",
-            "terms",
-        ]
+        fields = [name for name in catalogue.TERMS if name != "minimum_minor"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -31,6 +31,12 @@ def test_it_publishes_the_next_version_and_keeps_the_old_one(qingyu):
     assert first.prices.get().params == {"amount": "100.00"}
 
 
+def test_it_takes_what_is_left_out_from_the_defaults_not_from_the_version_before(qingyu):
+    shop.plan(qingyu, [BASE], trial_days=14, billing_day=5, proration="none")
+    again = shop.plan(qingyu, [BASE])
+    assert (again.number, again.trial_days, again.billing_day, again.proration) == (2, 0, None, "day")
+
+
 def test_it_leaves_subscribers_on_their_version(qingyu):
     acme = shop.subscribe(shop.tenant(), shop.plan(qingyu, [BASE]), "2026-01-01")
     shop.plan(qingyu, [BASE | {"amount": "120.00"}])
