@@ -38,6 +38,8 @@ class Worth:
     exact: Decimal
     amount_minor: int
     details: Mapping[str, Any]
+    # Of a credit: what it undoes before discount; None is the amount.
+    undiscounted_minor: int | None = None
 
 
 def in_advance(clause: Clause, stretch: Stretch, *, currency: str, proration: str, first: date) -> Worth | None:

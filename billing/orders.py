@@ -34,7 +34,7 @@ class Order:
 
     `quantities` by price code (seats left out are 0); `modules` are the optional prices taken; `negotiated` by price
     code holds prices of CONTRACTS §1. `consent` is the authorisation under which it renews by itself; without one it
-    ends with its first term.
+    ends with its first term. `minimum_minor` is a commitment per period that stands before the plan's.
     """
 
     tenant: Tenant
@@ -47,6 +47,7 @@ class Order:
     pays: str = Subscription.Pays.MANUAL
     consent: Authorisation | None = None
     end_on: date | None = None
+    minimum_minor: int | None = None
     purchase_order: str = ""
     cost_centre: str = ""
 

@@ -6,6 +6,7 @@ The rows are written without the verbs, so that a test of the database asks the 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -146,6 +147,8 @@ def bought(tenant: tenants.Tenant, version: billing.PlanVersion) -> billing.Char
         zone="UTC",
         start_on=TODAY,
         anchor_on=TODAY,
+        first_on=TODAY,
+        terms_since=NOW,
         term_start_on=TODAY,
         term_end_on=TOMORROW,
         during=during,
@@ -158,21 +161,38 @@ def bought(tenant: tenants.Tenant, version: billing.PlanVersion) -> billing.Char
         **owned, interval="month", start=NOW, end=NEXT, whole_start=NOW, whole_end=NEXT, zone="UTC"
     )
     booked(tenant, seller)
-    return billing.Charge.objects.create(
+    line = {
         **whose,
-        subscription=subscription,
-        period=period,
-        price=price,
-        code="base",
-        kind="base",
-        name="Base",
-        service_start_on=TODAY,
-        service_end_on=TOMORROW,
-        quantity=Decimal(1),
-        exact=Decimal(1),
-        amount_minor=100,
-        due_on=TODAY,
-        created_at=NOW,
+        "subscription": subscription,
+        "period": period,
+        "price": price,
+        "code": "base",
+        "kind": "base",
+        "name": "Base",
+        "service_start_on": TODAY,
+        "service_end_on": TOMORROW,
+        "quantity": Decimal(1),
+        "due_on": TODAY,
+        "created_at": NOW,
+    }
+    charge = billing.Charge.objects.create(**line, exact=Decimal(1), amount_minor=100, undiscounted_minor=100)
+    changed(subscription, line, charge)
+    return charge
+
+
+def changed(subscription: billing.Subscription, line: dict[str, Any], charge: billing.Charge) -> None:
+    owned = {"tenant": subscription.tenant, "subscription": subscription}
+    terms = {"version": subscription.version, "acceptance": subscription.acceptance}
+    change = billing.Change.objects.create(
+        **owned, **terms, kind="plan", status="applied", effective_at=NOW, at=NOW, settled_at=NOW
+    )
+    billing.Change.objects.create(**owned, kind="cancel", status="scheduled", effective_at=NEXT, at=NOW)
+    billing.FormerTerms.objects.create(**owned, **terms, change=change, anchor_on=TODAY, since=NOW, until=NEXT)
+    credit = billing.Charge.objects.create(
+        **line, exact=Decimal(-1), amount_minor=-10, undiscounted_minor=-10, reason="change", cause=change.cause
+    )
+    billing.ChargeCredit.objects.create(
+        tenant=subscription.tenant, credit=credit, charge=charge, amount_minor=10, undiscounted_minor=10
     )
 
 

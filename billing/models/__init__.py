@@ -1,4 +1,5 @@
 from billing.models.catalogue import Family, Plan, PlanVersion, Price, PriceList, PriceListEntry
+from billing.models.changes import Change, ChargeCredit, FormerTerms
 from billing.models.charges import BillingPeriod, Charge
 from billing.models.ledger import Account, LedgerTransaction, Posting
 from billing.models.subscriptions import Acceptance, NegotiatedPrice, Subscription, SubscriptionItem
@@ -7,8 +8,11 @@ __all__ = [
     "Acceptance",
     "Account",
     "BillingPeriod",
+    "Change",
     "Charge",
+    "ChargeCredit",
     "Family",
+    "FormerTerms",
     "LedgerTransaction",
     "NegotiatedPrice",
     "Plan",

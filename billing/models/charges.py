@@ -39,8 +39,8 @@ class BillingPeriod(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("billing period"), _("billing periods")
         constraints = [
-            models.UniqueConstraint(name="period_once", fields=["subscription", "interval", "start"]),
-            models.CheckConstraint(name="period_ends_after_start", condition=Q(end__gt=F("start"))),
+            # Empty is a period whose rhythm was changed on its first day.
+            models.CheckConstraint(name="period_ends_after_start", condition=Q(end__gte=F("start"))),
             models.CheckConstraint(
                 name="period_inside_its_whole", condition=Q(whole_start__lte=F("start"), whole_end__gte=F("end"))
             ),
@@ -63,6 +63,8 @@ class BillingPeriod(models.Model):
                 ],
             ),
         ]
+        # Read by closing: the last period of each rhythm.
+        indexes = [models.Index(name="period_of_subscription", fields=["subscription", "interval", "start"])]
 
     def __str__(self) -> str:
         return f"{self.subscription_id} {self.start_on} – {self.end_on}"
@@ -137,6 +139,8 @@ class Charge(models.Model):
     currency = models.CharField(_("currency"), max_length=3)
     exact = models.DecimalField(_("exact amount"), max_digits=40, decimal_places=20)
     amount_minor = models.BigIntegerField(_("amount"))
+    # Before discount: of a credit, what it undoes of the charged lines before theirs; of all others, the amount.
+    undiscounted_minor = models.BigIntegerField(_("amount before discount"))
     tax_rate = models.DecimalField(_("tax rate"), max_digits=6, decimal_places=4, default=0)
     tax_inclusive = models.BooleanField(_("includes tax"), default=True)
     details = models.JSONField(_("explanation"), default=dict)

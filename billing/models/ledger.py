@@ -22,6 +22,10 @@ class Account(models.Model):
         RECEIVABLE = "receivable", _("receivable")
         CASH = "cash", _("cash")
         UNALLOCATED = "unallocated", _("received, not yet allocated")
+        # What customers have put in and not spent is owed to them; gifts beside it cost what was given away.
+        WALLET = "wallet", _("balance of customers")
+        WALLET_GIFT = "wallet_gift", _("given balance of customers")
+        PROMOTION = "promotion", _("given away")
         REVENUE_DEFERRED = "revenue_deferred", _("revenue not yet earned")
         REVENUE = "revenue", _("revenue")
         TAX_PAYABLE = "tax_payable", _("tax payable")
@@ -48,6 +52,9 @@ class Account(models.Model):
                         "receivable",
                         "cash",
                         "unallocated",
+                        "wallet",
+                        "wallet_gift",
+                        "promotion",
                         "revenue_deferred",
                         "revenue",
                         "tax_payable",

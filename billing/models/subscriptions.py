@@ -73,7 +73,7 @@ class Subscription(models.Model):
         Status.PENDING: {Status.TRIALING, Status.ACTIVE, Status.ENDED},
         Status.TRIALING: {Status.ACTIVE, Status.ENDED},
         Status.ACTIVE: {Status.PAST_DUE, Status.PAUSED, Status.SUSPENDED, Status.ENDED},
-        Status.PAST_DUE: {Status.ACTIVE, Status.SUSPENDED, Status.ENDED},
+        Status.PAST_DUE: {Status.ACTIVE, Status.PAUSED, Status.SUSPENDED, Status.ENDED},
         Status.PAUSED: {Status.ACTIVE, Status.ENDED},
         Status.SUSPENDED: {Status.ACTIVE, Status.ENDED},
         Status.ENDED: set(),
@@ -106,12 +106,29 @@ class Subscription(models.Model):
     # The first local day; and the local day from which paid periods are counted (the trial's end where there was one).
     start_on = models.DateField(_("start"))
     anchor_on = models.DateField(_("anchor"))
+    # The first day, and the first instant, of what is in force now: the start, or a change of plan; with its day of rhythm.
+    first_on = models.DateField(_("in force from"))
+    terms_since = models.DateTimeField(_("in force since"))
+    alignment = models.CharField(
+        _("periods start"),
+        max_length=12,
+        choices=PlanVersion.Alignment,
+        default=PlanVersion.Alignment.ANNIVERSARY,
+    )
+    billing_day = models.PositiveSmallIntegerField(_("day of the month"), null=True, blank=True)
+    # A commitment per period agreed in this contract; it stands before the plan's.
+    minimum_minor = models.BigIntegerField(_("commitment per period"), null=True, blank=True)
     trial_end_on = models.DateField(_("trial ends"), null=True, blank=True)
     term_start_on = models.DateField(_("term started"))
     term_end_on = models.DateField(_("term ends"))
     terms_done = models.PositiveIntegerField(default=0)
     # The local day on which a contract of fixed length, or a cancelled one, is over.
     end_on = models.DateField(_("ends"), null=True, blank=True)
+    # Cancelled at the end of its term, whichever that will be; the local days of a change of plan that waits, and from which
+    # nothing is billed while it is paused.
+    cancelled_at = models.DateTimeField(_("cancelled"), null=True, blank=True)
+    changes_on = models.DateField(_("changes on"), null=True, blank=True)
+    pause_on = models.DateField(_("paused from"), null=True, blank=True)
     # From the first instant until the end; open while no end is known.
     during = DateTimeRangeField(_("in force"))
     auto_renew = models.BooleanField(_("renews by itself"), default=False)
@@ -142,6 +159,18 @@ class Subscription(models.Model):
                 condition=Q(auto_renew=False) | Q(renewal_consent__isnull=False),
             ),
             models.CheckConstraint(name="subscription_currency_form", condition=Q(currency__regex=CURRENCY_FORM)),
+            models.CheckConstraint(
+                name="subscription_alignment_known", condition=Q(alignment__in=["anniversary", "calendar"])
+            ),
+            models.CheckConstraint(
+                name="subscription_billing_day_range", condition=Q(billing_day=None) | Q(billing_day__range=(1, 31))
+            ),
+            models.CheckConstraint(
+                name="subscription_minimum_not_negative", condition=Q(minimum_minor=None) | Q(minimum_minor__gte=0)
+            ),
+            models.CheckConstraint(
+                name="subscription_paused_says_when", condition=~Q(status="paused") | Q(pause_on__isnull=False)
+            ),
             models.CheckConstraint(
                 name="subscription_ended_says_when",
                 condition=Q(status="ended", ended_at__isnull=False) | (~Q(status="ended") & Q(ended_at=None)),

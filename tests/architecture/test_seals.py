@@ -20,6 +20,9 @@ REFUSED = {
     "billing_subscriptionitem": ["quantity = 9"],
     "billing_billingperiod": ["start = start - interval '1 day', whole_start = whole_start - interval '1 day'"],
     "billing_charge": ["amount_minor = 1", "details = '{\"a\": 1}'"],
+    "billing_change": ["kind = 'keep'", "effective_at = now()"],
+    "billing_formerterms": ["until = now()"],
+    "billing_chargecredit": ["amount_minor = 5"],
     "billing_account": ["kind = 'cash'"],
     "billing_ledgertransaction": ["at = now()"],
     "billing_posting": ["amount_minor = amount_minor * 2"],
@@ -39,6 +42,7 @@ ALLOWED = {
     "billing_subscriptionitem": "during = tstzrange(lower(during), upper(during) - interval '1 day')",
     "billing_billingperiod": 'closed_at = now(), "end" = "end" - interval \'1 day\'',
     "billing_charge": "taken_at = now()",
+    "billing_change": "status = 'withdrawn', settled_at = now()",
     "invoices_invoiceline": "credited_minor = 1",
 }
 # Only their drafts may change, so the row asked about is the published one.
