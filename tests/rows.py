@@ -66,6 +66,7 @@ def furnish() -> tenants.Tenant:
     told(tenant)
     version = catalogue(tenant)
     charge = bought(tenant, version)
+    packed(charge)
     billed(tenant, charge)
     return tenant
 
@@ -205,6 +206,24 @@ def booked(tenant: tenants.Tenant, seller: tenants.Seller) -> None:
     billing.Posting.objects.bulk_create(
         billing.Posting(transaction=entry, account=account, tenant=tenant, amount_minor=sign * 100)
         for account, sign in sides
+    )
+
+
+def packed(charge: billing.Charge) -> None:
+    pack = billing.Pack.objects.create(
+        tenant=charge.tenant,
+        seller=charge.seller,
+        meter=Meter.objects.get(),
+        source="purchase",
+        charge=charge,
+        quantity=Decimal(10),
+        valid_from=NOW,
+        expires=NEXT,
+        reason="r",
+        created_at=NOW,
+    )
+    billing.PackUse.objects.create(
+        tenant=charge.tenant, pack=pack, period=charge.period, price=charge.price, quantity=Decimal(6), at=NOW
     )
 
 

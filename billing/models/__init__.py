@@ -2,6 +2,7 @@ from billing.models.catalogue import Family, Plan, PlanVersion, Price, PriceList
 from billing.models.changes import Change, ChargeCredit, FormerTerms
 from billing.models.charges import BillingPeriod, Charge
 from billing.models.ledger import Account, LedgerTransaction, Posting
+from billing.models.packs import Pack, PackUse
 from billing.models.subscriptions import Acceptance, NegotiatedPrice, Subscription, SubscriptionItem
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "FormerTerms",
     "LedgerTransaction",
     "NegotiatedPrice",
+    "Pack",
+    "PackUse",
     "Plan",
     "PlanVersion",
     "Posting",

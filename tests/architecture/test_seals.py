@@ -3,7 +3,8 @@
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from tests.rows import copy_row, furnish
+from tenants.models import Tenant
+from tests.rows import NOW, copy_row, furnish
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -26,6 +27,8 @@ REFUSED = {
     "billing_account": ["kind = 'cash'"],
     "billing_ledgertransaction": ["at = now()"],
     "billing_posting": ["amount_minor = amount_minor * 2"],
+    "billing_pack": ["quantity = 11", "expires = expires + interval '1 day'"],
+    "billing_packuse": ["quantity = 5"],
     "invoices_invoice": ["total_minor = 5", "seller_copy = '{\"a\": 1}'", "number = 'X'"],
     "invoices_invoiceline": ["amount_minor = 5", "name = 'Other'"],
     "invoices_creditnote": ["total_minor = 2"],
@@ -54,6 +57,7 @@ OTHERS = {
     "billing_price_into_draft",
     "billing_pricelistentry_into_draft",
     "billing_posting_balanced",
+    "billing_packuse_held",
     "invoices_invoiceline_into_draft",
     "invoices_invoice_settled",
     "invoices_invoice_begins_as_draft",
@@ -125,6 +129,24 @@ def test_it_refuses_postings_that_do_not_balance():
     furnish()
     fresh = "INSERT INTO billing_posting (transaction_id, account_id, tenant_id, amount_minor)"
     refuses(f"{fresh} SELECT transaction_id, account_id, tenant_id, 5 FROM billing_posting LIMIT 1", "sum to zero")
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"number": "2", "quantity": "5"}, "more is used than the pack holds"),  # 6 of 10 are used
+        ({"number": "2", "quantity": "-7"}, "more is given back than was used"),
+        ({"number": "1", "part": "'change:1'", "quantity": "-1"}, "more is given back than was used"),
+        ({"number": "2", "quantity": "1", "tenant_id": "{stranger}"}, "customer's own"),
+    ],
+)
+def test_it_lets_a_pack_be_used_for_what_it_holds(changes, match):
+    furnish()
+    stranger = Tenant.objects.create(code="stranger", name="Stranger", opened_at=NOW)
+    with pytest.raises(IntegrityError, match=match), transaction.atomic():
+        copy_row("billing_packuse", {name: value.format(stranger=stranger.pk) for name, value in changes.items()})
+    copy_row("billing_packuse", {"number": "2", "quantity": "4"})
+    copy_row("billing_packuse", {"number": "3", "quantity": "-10"})
 
 
 def test_it_refuses_a_line_on_an_issued_invoice():

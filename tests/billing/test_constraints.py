@@ -83,6 +83,14 @@ BREAKS: list[Break] = [
     ("ledger_source_booked_once", "billing_ledgertransaction", {}),
     ("ledger_currency_form", "billing_ledgertransaction", {"currency": "'cny'"}),
     ("posting_not_zero", "billing_posting", {"amount_minor": "0"}),
+    ("pack_holds_something", "billing_pack", {"quantity": "0"}),
+    ("pack_lapses_after_it_begins", "billing_pack", {"expires": "valid_from"}),
+    ("pack_source_known", "billing_pack", {"charge_id": "null"}),
+    ("billing_pack_charge_id_key", "billing_pack", {}),
+    ("pack_use_once_per_measure", "billing_packuse", {}),
+    ("pack_use_is_something", "billing_packuse", {"number": "2", "quantity": "0"}),
+    *below_zero("billing_pack", "priority"),
+    *below_zero("billing_packuse", "number"),
 ]
 
 
