@@ -31,6 +31,19 @@ JOIN billing_ledgertransaction t ON t.id = p.transaction_id JOIN billing_account
 WHERE a.seller_id <> t.seller_id OR a.currency <> t.currency
    OR (a.tenant_id IS NOT NULL AND a.tenant_id IS DISTINCT FROM t.tenant_id) ORDER BY p.id LIMIT 100
 """
+# A wallet that nobody has yet is one of nothing.
+WALLETS = """
+SELECT t.code, page.currency, coalesce(w.paid_minor, 0), coalesce(w.gift_minor, 0), coalesce(b.paid, 0), coalesce(b.gift, 0)
+FROM (
+  SELECT a.tenant_id, a.seller_id, a.currency, -coalesce(sum(p.amount_minor) FILTER (WHERE a.kind = 'wallet'), 0) AS paid,
+    -coalesce(sum(p.amount_minor) FILTER (WHERE a.kind = 'wallet_gift'), 0) AS gift
+  FROM billing_posting p JOIN billing_account a ON a.id = p.account_id
+  WHERE a.kind IN ('wallet', 'wallet_gift') GROUP BY 1, 2, 3) b
+FULL JOIN billing_wallet w USING (tenant_id, seller_id, currency) AS page
+JOIN tenants_tenant t ON t.id = page.tenant_id
+WHERE coalesce(w.paid_minor, 0) <> coalesce(b.paid, 0) OR coalesce(w.gift_minor, 0) <> coalesce(b.gift, 0)
+ORDER BY t.code LIMIT 100
+"""
 SEALS = """
 SELECT wanted FROM unnest(%s::text[]) AS wanted
 WHERE NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = wanted AND tgenabled <> 'D')
@@ -41,6 +54,7 @@ TRIGGERS = [
     "billing_posting_sealed",
     "billing_posting_balanced",
     "billing_charge_sealed",
+    "billing_topup_sealed",
 ]
 
 
@@ -54,6 +68,8 @@ def faults() -> Iterator[Fault]:
         yield Fault(
             f"posting {posting} of ledger transaction {pk}", "is on another seller's, currency's or customer's account"
         )
+    for code, currency, paid, gift, book_paid, book_gift in _rows(WALLETS):
+        yield Fault(f"wallet {code} {currency}", f"says {paid} and {gift} given, the book {book_paid} and {book_gift}")
     yield from unsealed(TRIGGERS)
 
 

@@ -5,20 +5,23 @@ Set-based: `post` writes any number of transactions in three statements. Debits 
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import F, Sum
 
-from billing.models import Account, LedgerTransaction, Posting
+from billing.models import Account, LedgerTransaction, Posting, Wallet
 from tenants.bulk import among, copy_in, reserve
 from tenants.errors import NoTransaction
 
 Kind = Account.Kind
 # The pages of the book that are about one customer; the others are the seller's own.
-OF_A_TENANT = frozenset({Kind.RECEIVABLE, Kind.UNALLOCATED})
+OF_A_TENANT = frozenset({Kind.RECEIVABLE, Kind.UNALLOCATED, Kind.WALLET, Kind.WALLET_GIFT})
+# What a customer has is the seller's debt: a credit of the page is more in the wallet.
+WALLETS = {Kind.WALLET: "paid_minor", Kind.WALLET_GIFT: "gift_minor"}
 
 
 class Unbalanced(ValueError):
@@ -43,7 +46,8 @@ def post(entries: Iterable[Entry]) -> None:
     """Write entries into the book; sides of zero are left out, an entry with no other side is not written.
 
     Each (source, source id, kind) is booked once: a second time raises IntegrityError. Raises NoTransaction outside a
-    transaction and Unbalanced when the sides of an entry do not sum to zero.
+    transaction and Unbalanced when the sides of an entry do not sum to zero. Wallets follow their pages; one that would
+    go below zero raises IntegrityError, so verbs that spend lock it first and ask (`wallets.lock`).
     """
     if not connection.in_atomic_block:
         raise NoTransaction
@@ -73,6 +77,7 @@ def post(entries: Iterable[Entry]) -> None:
             if amount
         ),
     )
+    _move_wallets(wanted)
 
 
 def balance(*, seller_id: int, currency: str, kind: str, tenant_id: int | None = None) -> int:
@@ -87,6 +92,27 @@ def trial_balance() -> list[tuple[int, str, str, int]]:
     """Return (seller id, currency, account kind, balance) of all accounts; each seller's currency sums to zero."""
     rows = Posting.objects.values_list("account__seller", "account__currency", "account__kind")
     return [tuple(row) for row in rows.annotate(sum=Sum("amount_minor")).order_by()]
+
+
+def _move_wallets(entries: Sequence[Entry]) -> None:
+    """Let the wallets say what their pages say."""
+    moved: dict[tuple[int, int, str], Counter[str]] = defaultdict(Counter)
+    for entry in entries:
+        for kind, amount in entry.sides:
+            if amount and kind in WALLETS and entry.tenant_id is not None:
+                moved[entry.tenant_id, entry.seller_id, entry.currency][WALLETS[Kind(kind)]] -= amount
+    if not moved:
+        return
+    keys = sorted(moved)
+    Wallet.objects.bulk_create(
+        [Wallet(tenant_id=tenant, seller_id=seller, currency=currency) for tenant, seller, currency in keys],
+        ignore_conflicts=True,
+    )
+    for tenant, seller, currency in keys:
+        sums = moved[tenant, seller, currency]
+        Wallet.objects.filter(tenant=tenant, seller=seller, currency=currency).update(
+            moves=F("moves") + 1, **{column: F(column) + amount for column, amount in sums.items()}
+        )
 
 
 def _page(entry: Entry, kind: str) -> tuple[int, str, str, int | None]:

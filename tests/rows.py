@@ -207,6 +207,10 @@ def booked(tenant: tenants.Tenant, seller: tenants.Seller) -> None:
         billing.Posting(transaction=entry, account=account, tenant=tenant, amount_minor=sign * 100)
         for account, sign in sides
     )
+    billing.Wallet.objects.create(tenant=tenant, seller=seller, currency="CNY")
+    billing.TopUp.objects.create(
+        tenant=tenant, seller=seller, currency="CNY", amount_minor=1, reason="r", key="k", at=NOW
+    )
 
 
 def packed(charge: billing.Charge) -> None:

@@ -5,6 +5,7 @@ from billing.models.ledger import Account, LedgerTransaction, Posting
 from billing.models.packs import Pack, PackUse
 from billing.models.subscriptions import Acceptance, NegotiatedPrice, Subscription, SubscriptionItem
 
+from billing.models.wallets import TopUp, Wallet
 __all__ = [
     "Acceptance",
     "Account",
@@ -27,3 +28,5 @@ __all__ = [
     "Subscription",
     "SubscriptionItem",
 ]
+    "TopUp",
+    "Wallet",

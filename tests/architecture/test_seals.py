@@ -26,6 +26,7 @@ REFUSED = {
     "billing_chargecredit": ["amount_minor = 5"],
     "billing_account": ["kind = 'cash'"],
     "billing_ledgertransaction": ["at = now()"],
+    "billing_topup": ["amount_minor = 5", "reason = 'other'"],
     "billing_posting": ["amount_minor = amount_minor * 2"],
     "billing_pack": ["quantity = 11", "expires = expires + interval '1 day'"],
     "billing_packuse": ["quantity = 5"],
