@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -14,12 +15,15 @@ from usage.periods import local_day
 
 
 @transaction.atomic
-def mark_overdue(*, at: datetime) -> int:
-    """Make active subscriptions `past_due` whose bill was not paid by its due date; return how many."""
-    zones = Invoice.objects.open().values_list("zone", flat=True).distinct()
+def mark_overdue(*, at: datetime, tenants: Sequence[int] | None = None) -> int:
+    """Make active subscriptions `past_due` whose bill was not paid by its due date; return how many.
+
+    `tenants` are the payers to look at (default: all).
+    """
+    bills = Invoice.objects.all() if tenants is None else Invoice.objects.filter(among("tenant", tenants))
     late: set[int] = set()
-    for zone in zones:
-        overdue = list(Invoice.objects.overdue(local_day(at, zone)).filter(zone=zone).values_list("pk", flat=True))
+    for zone in bills.open().values_list("zone", flat=True).distinct():
+        overdue = list(bills.overdue(local_day(at, zone)).filter(zone=zone).values_list("pk", flat=True))
         if overdue:
             billed = InvoiceLine.objects.filter(among("invoice", overdue))
             late |= set(billed.values_list("charge__subscription", flat=True).distinct())
