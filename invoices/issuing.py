@@ -79,7 +79,7 @@ def buyer_copy(tenant: Tenant) -> dict[str, Any]:
 
 def series_of(seller: Seller, kind: str, year: int) -> NumberSeries:
     """Return a seller's number series, locked for the rest of the transaction."""
-    suffix = "" if kind == NumberSeries.Kind.INVOICE else "C"
+    suffix = {NumberSeries.Kind.CREDIT_NOTE: "C", NumberSeries.Kind.QUOTE: "Q"}.get(NumberSeries.Kind(kind), "")
     NumberSeries.objects.get_or_create(
         seller=seller, kind=kind, year=year, defaults={"prefix": f"{seller.number_prefix}{suffix}"}
     )

@@ -282,6 +282,28 @@ def received(tenant: tenants.Tenant, invoice: invoices.Invoice) -> None:
     invoices.Document.objects.create(
         tenant=tenant, kind="invoice", source_id=1, language="en", name="d.pdf", sha256="-", bytes=1, made_at=NOW
     )
+    offered(tenant, invoice)
     run = invoices.BillingRun.objects.create(at=NOW, started_at=NOW, progress_at=NOW)
     invoices.Parked.objects.create(tenant=tenant, run=run, stage="close", code="c", reason="r", at=NOW)
     invoices.CustomerImport.objects.create(file_name="f", sha256="-", mapping="-", status="checked", at=NOW)
+
+
+def offered(tenant: tenants.Tenant, invoice: invoices.Invoice) -> None:
+    """A quote that was accepted, and one that is still being written."""
+    known = {"tenant": tenant, "seller": invoice.seller, "currency": "CNY", "zone": "UTC", "language": "en"}
+    known |= {"version": billing.PlanVersion.objects.get(number=2), "start_on": TODAY, "valid_until": TOMORROW}
+    quote = invoices.Quote.objects.create(**known, created_at=NOW)
+    sent = {
+        "estimate": {},
+        "seller_copy": {},
+        "buyer_copy": {},
+        "sha256": "-",
+        "sent_at": NOW,
+        "series": invoice.series,
+    }
+    answer = {"answered_at": NOW, "shown_sha256": "-", "subscription": billing.Subscription.objects.first()}
+    for step in (sent | {"status": "sent", "sequence": 1, "number": "QYQ-1"}, answer | {"status": "accepted"}):
+        for name, value in step.items():
+            setattr(quote, name, value)
+        quote.save()
+    invoices.Quote.objects.create(**known, created_at=NOW, supersedes=quote)

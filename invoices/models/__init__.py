@@ -1,6 +1,7 @@
 from invoices.models.documents import CreditNote, CreditNoteLine, Document, Invoice, InvoiceLine, NumberSeries
 from invoices.models.imports import CustomerImport
 from invoices.models.payments import Allocation, Payment
+from invoices.models.quotes import Quote
 from invoices.models.runs import BillingRun, Parked
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "NumberSeries",
     "Parked",
     "Payment",
+    "Quote",
 ]

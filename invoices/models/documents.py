@@ -22,6 +22,7 @@ class NumberSeries(models.Model):
     class Kind(models.TextChoices):
         INVOICE = "invoice", _("bill")
         CREDIT_NOTE = "credit_note", _("credit note")
+        QUOTE = "quote", _("quote")
 
     seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"), related_name="series")
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
@@ -34,7 +35,7 @@ class NumberSeries(models.Model):
         constraints = [
             models.UniqueConstraint(name="series_once_per_year", fields=["seller", "kind", "year"]),
             models.UniqueConstraint(name="series_prefix_once_per_year", fields=["prefix", "year"]),
-            models.CheckConstraint(name="series_kind_known", condition=Q(kind__in=["invoice", "credit_note"])),
+            models.CheckConstraint(name="series_kind_known", condition=Q(kind__in=["invoice", "credit_note", "quote"])),
         ]
 
     def __str__(self) -> str:
@@ -287,6 +288,7 @@ class Document(models.Model):
     class Kind(models.TextChoices):
         INVOICE = "invoice", _("bill")
         CREDIT_NOTE = "credit_note", _("credit note")
+        QUOTE = "quote", _("quote")
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("customer"), related_name="documents")
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
@@ -302,7 +304,9 @@ class Document(models.Model):
         constraints = [
             models.UniqueConstraint(name="document_once", fields=["kind", "source_id", "language"]),
             models.CheckConstraint(name="document_language_known", condition=Q(language__in=["zh-hans", "en"])),
-            models.CheckConstraint(name="document_kind_known", condition=Q(kind__in=["invoice", "credit_note"])),
+            models.CheckConstraint(
+                name="document_kind_known", condition=Q(kind__in=["invoice", "credit_note", "quote"])
+            ),
         ]
 
     def __str__(self) -> str:

@@ -37,6 +37,7 @@ REFUSED = {
     "invoices_payment": ["amount_minor = 5", "reference = 'x'"],
     "invoices_allocation": ["amount_minor = 5"],
     "invoices_document": ["sha256 = 'x'"],
+    "invoices_quote": ["prices = '{\"a\": 1}'", "valid_until = valid_until + 1", "estimate = '{\"a\": 1}'"],
 }
 ALLOWED = {
     "tenants_notice": "status = 'failed', tries = 1, next_try_at = now()",
@@ -63,6 +64,7 @@ OTHERS = {
     "invoices_invoice_settled",
     "invoices_invoice_begins_as_draft",
     "invoices_invoice_right",
+    "invoices_quote_right",
     "tenants_tenant_one_level",
 }
 
@@ -161,6 +163,26 @@ def test_it_refuses_a_settlement_without_its_cause():
     run("UPDATE invoices_invoice SET paid_minor = 1, credited_minor = 1")
     run("SET CONSTRAINTS ALL IMMEDIATE")
     refuses("UPDATE invoices_invoice SET paid_minor = 50", "allocations and credit notes")
+
+
+def test_it_answers_a_quote_once():
+    furnish()
+    refuses("UPDATE invoices_quote SET reason = 'other' WHERE status = 'accepted'", "given once")
+    refuses(
+        "UPDATE invoices_quote SET status = 'sent', answered_at = null, subscription_id = null WHERE sent_at IS NOT NULL",
+        "given once",
+    )
+    assert run("UPDATE invoices_quote SET reason = reason WHERE status = 'accepted'") == 1
+
+
+def test_it_lets_a_draft_quote_be_written_and_not_be_answered():
+    furnish()
+    assert run("UPDATE invoices_quote SET clauses = 'more' WHERE status = 'draft'") == 1
+    with pytest.raises(IntegrityError, match="begins as a draft"), transaction.atomic():
+        copy_row(
+            "invoices_quote", {"number": "'QYQ-2'", "sequence": "2", "subscription_id": "null", "status": "'expired'"}
+        )
+    assert run("DELETE FROM invoices_quote WHERE status = 'draft'") == 1
 
 
 def test_every_trigger_has_its_test():

@@ -9,6 +9,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 SECOND = {"sequence": "2", "number": "'QY-2'"}
 DRAFT = {"status": "'draft'", "number": "null", "sequence": "null", "issued_at": "null"}
+# A copy of the accepted quote as a draft of nothing yet.
+WRITTEN = {
+    **{"status": "'draft'", "sha256": "''", "number": "''"},
+    **dict.fromkeys(("sent_at", "series_id", "sequence", "answered_at", "subscription_id"), "null"),
+}
 BREAKS: list[Break] = [
     ("series_once_per_year", "invoices_numberseries", {"prefix": "'ZZ'"}),
     ("series_prefix_once_per_year", "invoices_numberseries", {"kind": "'credit_note'"}),
@@ -45,6 +50,25 @@ BREAKS: list[Break] = [
     ("document_kind_known", "invoices_document", {"kind": "'poem'"}),
     ("document_language_known", "invoices_document", {"language": "'fr'"}),
     *below_zero("invoices_document", "bytes"),
+    ("quote_number_once", "invoices_quote", WRITTEN | {"number": "'QYQ-1'"}),
+    ("quote_sequence_once_in_series", "invoices_quote", WRITTEN | {"series_id": "series_id", "sequence": "1"}),
+    ("invoices_quote_supersedes_id_key", "invoices_quote", WRITTEN | {"supersedes_id": "id"}),
+    ("invoices_quote_subscription_id_key", "invoices_quote", {"number": "'QYQ-2'", "sequence": "2"}),
+    ("quote_status_known", "invoices_quote", SECOND | {"subscription_id": "null", "status": "'lost'"}),
+    ("quote_currency_form", "invoices_quote", WRITTEN | {"currency": "'cny'"}),
+    ("quote_language_known", "invoices_quote", WRITTEN | {"language": "'fr'"}),
+    ("quote_pays_known", "invoices_quote", WRITTEN | {"pays": "'shells'"}),
+    ("quote_days_in_order", "invoices_quote", WRITTEN | {"end_on": "start_on"}),
+    ("quote_renews_or_ends", "invoices_quote", WRITTEN | {"renews": "true", "end_on": "start_on + 1"}),
+    ("quote_minimum_not_negative", "invoices_quote", WRITTEN | {"minimum_minor": "-1"}),
+    ("quote_ramp_is_whole", "invoices_quote", WRITTEN | {"ramp_percent": "2", "ramp_months": "3"}),
+    ("quote_sent_is_whole", "invoices_quote", WRITTEN | {"sha256": "'-'"}),
+    ("quote_accepted_says_how", "invoices_quote", WRITTEN | {"subscription_id": "subscription_id + 1"}),
+    ("quote_answered_says_when", "invoices_quote", WRITTEN | {"answered_at": "sent_at"}),
+    *(
+        (name, table, WRITTEN | change)
+        for name, table, change in below_zero("invoices_quote", "revision", "sequence", "ramp_months")
+    ),
     ("run_status_known", "invoices_billingrun", {"status": "'lost'"}),
     *below_zero("invoices_billingrun", "due", "done", "charges", "invoices", "parked"),
     ("parked_once_per_stage", "invoices_parked", {}),
