@@ -50,6 +50,7 @@ class Order:
     minimum_minor: int | None = None
     purchase_order: str = ""
     cost_centre: str = ""
+    coupons: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.utils.translation import gettext as _
 
+from billing import discounts
 from billing.models import Acceptance, NegotiatedPrice, PlanVersion, Price, PriceList, Subscription, SubscriptionItem
 from billing.models.catalogue import Status
 from billing.orders import Order, Outcome, Overlapping, check, check_consent
@@ -157,13 +158,14 @@ def _shelf(orders: Sequence[Order]) -> _Shelf:
 
 
 def _start(orders: Sequence[Order], shelf: _Shelf, at: datetime, by: User | None) -> list[Outcome]:
-    """Write orders that were checked; halve a batch that the database refuses, until the bad one is alone."""
+    """Write orders that were checked; halve a batch that the database or a coupon refuses, until the bad one is alone."""
     try:
         with transaction.atomic():
             return [Outcome(*pair) for pair in zip(orders, _write(orders, shelf, at, by), strict=True)]
-    except IntegrityError as error:
+    except (IntegrityError, DomainError) as error:
         if len(orders) == 1:
-            return [Outcome(orders[0], refusal=_overlap(error))]
+            refusal = error if isinstance(error, DomainError) else _overlap(error)
+            return [Outcome(orders[0], refusal=refusal)]
         middle = len(orders) // 2
         return _start(orders[:middle], shelf, at, by) + _start(orders[middle:], shelf, at, by)
 
@@ -184,6 +186,8 @@ def _write(orders: Sequence[Order], shelf: _Shelf, at: datetime, by: User | None
     pairs = zip(orders, accepted, strict=True)
     made = Subscription.objects.bulk_create(_row(order, acceptance, at) for order, acceptance in pairs)
     _write_items(list(zip(orders, made, strict=True)), shelf)
+    for order, subscription in zip(orders, made, strict=True):
+        discounts.redeem_ordered(subscription, order.coupons, at=at, by=by)
     audit.record_many(
         (
             audit.Act("subscription.started", s.tenant_id, f"subscription:{s.pk}", {"plan": order.version.plan.code})

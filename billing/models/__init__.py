@@ -1,18 +1,21 @@
 from billing.models.catalogue import Family, Plan, PlanVersion, Price, PriceList, PriceListEntry
 from billing.models.changes import Change, ChargeCredit, FormerTerms
 from billing.models.charges import BillingPeriod, Charge
+from billing.models.discounts import AppliedDiscount, Coupon, Redemption
 from billing.models.ledger import Account, LedgerTransaction, Posting
 from billing.models.packs import Pack, PackUse
 from billing.models.subscriptions import Acceptance, NegotiatedPrice, Subscription, SubscriptionItem
-
 from billing.models.wallets import TopUp, Wallet
+
 __all__ = [
     "Acceptance",
     "Account",
+    "AppliedDiscount",
     "BillingPeriod",
     "Change",
     "Charge",
     "ChargeCredit",
+    "Coupon",
     "Family",
     "FormerTerms",
     "LedgerTransaction",
@@ -25,8 +28,9 @@ __all__ = [
     "Price",
     "PriceList",
     "PriceListEntry",
+    "Redemption",
     "Subscription",
     "SubscriptionItem",
-]
     "TopUp",
     "Wallet",
+]
