@@ -10,7 +10,7 @@ from tenants.guards import own_rows, refuse_changes, restore_changes, take_own_r
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0007_changes'),
+        ('billing', '0008_packs'),
         ('tenants', '0004_addresses_and_languages'),
         ('usage', '0004_meters_keep_counting'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
