@@ -26,6 +26,7 @@ EDGES = {
 PURE = {
     "usage.periods",
     "billing.money",
+    "billing.drawing",
     "billing.formatting",
     "billing.rating",
     "invoices.totals",
