@@ -114,7 +114,7 @@ def _named(by_code: Mapping[str, Price], code: str, path: str) -> Price:
 
 
 def check_consent(consent: Authorisation, tenant_id: int, seller_id: int, scope: str) -> None:
-    """Raise NotAllowed unless this customer's authorisation is in force for the scope."""
+    """Raise NotAllowed unless this customer's authorisation is in force for the scope, or for renewals alone."""
     mine = consent.tenant_id == tenant_id and consent.seller_id == seller_id
-    if not mine or consent.withdrawn_at or consent.scope not in ("all", scope):
+    if not mine or consent.withdrawn_at or consent.scope not in ("all", "renewal", scope):
         raise NotAllowed(_("Renewal needs an authorisation of this customer that is in force."), field="consent")

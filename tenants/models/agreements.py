@@ -21,8 +21,9 @@ class AuthorisationQuerySet(models.QuerySet["Authorisation"]):
 class Authorisation(models.Model):
     """A member's consent to automatic deductions: who, when, what text, which items, up to which amount.
 
-    `scope` is `all` or `subscription:<id>`; the whole text that the person saw is kept with its SHA-256. Nothing of it
-    is ever changed but the withdrawal, which is written once (a trigger holds this).
+    `scope` is `all`, `subscription:<id>`, or `renewal` (to renew, and to deduct nothing); the whole text that the person
+    saw is kept with its SHA-256. Nothing of it is ever changed but the withdrawal, which is written once (a trigger
+    holds this).
     """
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("customer"), related_name="authorisations")
