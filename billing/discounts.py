@@ -105,8 +105,10 @@ def define(seller: Seller, data: Mapping[str, Any], *, at: datetime, by: User | 
 
 
 @transaction.atomic
-def redeem(subscription: Subscription, code: str, *, at: datetime, by: User | None) -> Redemption:
-    """Redeem a seller's coupon for a subscription, from the next bill on; the months count from today.
+def redeem(
+    subscription: Subscription, code: str, *, at: datetime, by: User | None, since: date | None = None
+) -> Redemption:
+    """Redeem a seller's coupon for a subscription, from the next bill on; the months count from `since` (today).
 
     Refused with the reason: UnknownCoupon, CouponNotValid, CouponUsedUp (limits, budget), AlreadyRedeemed, or Invalid for
     another currency and WrongState for a subscription that is over. Prices that it gives nothing on are no error.
@@ -114,7 +116,7 @@ def redeem(subscription: Subscription, code: str, *, at: datetime, by: User | No
     locked = Subscription.objects.select_for_update(no_key=True).get(pk=subscription.pk)
     if locked.status == Subscription.Status.ENDED:
         raise WrongState(_("This subscription is over already."))
-    return _redeem(locked, code, local_day(at, locked.zone), at, by)
+    return _redeem(locked, code, since or local_day(at, locked.zone), at, by)
 
 
 def redeem_ordered(subscription: Subscription, codes: Sequence[str], *, at: datetime, by: User | None) -> None:

@@ -34,7 +34,8 @@ class Order:
 
     `quantities` by price code (seats left out are 0); `modules` are the optional prices taken; `negotiated` by price
     code holds prices of CONTRACTS §1. `consent` is the authorisation under which it renews by itself; without one it
-    ends with its first term. `minimum_minor` is a commitment per period that stands before the plan's.
+    ends with its first term. `minimum_minor` is a commitment per period that stands before the plan's. `quoted_sha256`
+    is the hash of the quote that the customer accepts: the acceptance points at it, and a quote outlives a version's sale.
     """
 
     tenant: Tenant
@@ -51,6 +52,7 @@ class Order:
     purchase_order: str = ""
     cost_centre: str = ""
     coupons: Sequence[str] = ()
+    quoted_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Outcome:
 def check(order: Order, prices: Sequence[Price]) -> None:
     """Raise the first reason why an order cannot be taken; `prices` are those of its version."""
     tenant, version = order.tenant, order.version
-    if version.status != Status.PUBLISHED:
+    if version.status != Status.PUBLISHED and not (order.quoted_sha256 and version.status == Status.RETIRED):
         raise Invalid(_("This version of the plan is not on sale."), field="plan")
     if tenant.status == Tenant.Status.CLOSED:
         raise WrongState(_("This customer is closed."), field="tenant")

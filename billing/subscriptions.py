@@ -176,7 +176,7 @@ def _write(orders: Sequence[Order], shelf: _Shelf, at: datetime, by: User | None
             tenant=order.tenant,
             version=order.version,
             price_list=shelf.list_for(order),
-            text_sha256=order.version.sha256,
+            text_sha256=order.quoted_sha256 or order.version.sha256,
             accepted_by=by,
             accepted_by_name=by.get_full_name() if by else "",
             at=at,
