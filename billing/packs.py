@@ -37,12 +37,21 @@ MOST = Decimal(10) ** 20
 MOST_PRIORITY = 32767
 
 
+class Place(NamedTuple):
+    """One price's usage in one part of one period."""
+
+    period: int | None
+    price: int
+    part: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What the usage of one price asks of the packs: how much of `want` they cover after `included` units.
+    """What the usage of one price asks of the packs: how much of `want` they cover after the `included` units.
 
-    `part` names the part of the period (the cause of its charges). `period_id` is None in a preview of a period that does
-    not exist yet.
+    `part` names the part of the period (the cause of its charges), `before` is what the period had measured before that
+    part, and `earlier` are the places of that usage: what packs covered of it has used up no included unit. `period_id` is
+    None in a preview of a period that does not exist yet.
     """
 
     key: Any
@@ -52,19 +61,13 @@ class Ask:
     price_id: int
     period_id: int | None = None
     part: str = ""
+    before: Decimal = ZERO
+    earlier: tuple[Place, ...] = ()
 
     @property
     def place(self) -> Place:
         """Where its use is written down."""
         return Place(self.period_id, self.price_id, self.part)
-
-
-class Place(NamedTuple):
-    """One price's usage in one part of one period."""
-
-    period: int | None
-    price: int
-    part: str
 
 
 class Held(NamedTuple):
@@ -76,13 +79,17 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """The answer to one question: what was measured, from how many events, and what packs cover of it."""
+    """The answer to one question: what was measured, from how many events, and what packs cover of it.
+
+    `earlier` is what they cover of the usage before its part; `held` what this place had used by now.
+    """
 
     ask: Ask
     measured: Decimal
     events: int
     packs: Mapping[int, Decimal]
-    before: Mapping[int, Held]
+    earlier: Decimal
+    held: Mapping[int, Held]
 
     @property
     def quantity(self) -> Decimal:
@@ -205,6 +212,7 @@ def _covers(
     ready.sort(key=lambda one: (one[0].want.end, one[0].want.start))
     left, held = _books(packs)
     used = _measured(ready, at if more else None)
+    covered = {place: sum((one.quantity for one in packs.values()), ZERO) for place, packs in held.items()}
     found = {}
     for ask, supplies in ready:
         parts, events = used[ask.key]
@@ -213,9 +221,12 @@ def _covers(
         before = held.get(ask.place, {})
         for pack, one in before.items():
             left[pack] += one.quantity
-        taken = drawing.draw(parts, ask.included, supplies, left)
+        earlier = sum((covered.get(place, ZERO) for place in ask.earlier), ZERO)
+        free = max(ZERO, ask.included - (ask.before - earlier))
+        taken = drawing.draw(parts, free, supplies, left)
         measured = measuring.plain(sum((piece.quantity for piece in parts), ZERO))
-        found[ask.key] = Cover(ask, measured, events, taken, before)
+        found[ask.key] = Cover(ask, measured, events, taken, earlier, before)
+        covered[ask.place] = found[ask.key].quantity
     return found
 
 
@@ -290,8 +301,8 @@ def _piece_of(want: measuring.Want, key: Any, piece: Piece) -> measuring.Want:
 
 def _differences(cover: Cover) -> Iterable[tuple[int, Held, Decimal]]:
     none = Held(ZERO, 0)
-    for pack in sorted(cover.packs.keys() | cover.before.keys()):
-        held = cover.before.get(pack, none)
+    for pack in sorted(cover.packs.keys() | cover.held.keys()):
+        held = cover.held.get(pack, none)
         if difference := cover.packs.get(pack, ZERO) - held.quantity:
             yield pack, held, difference
 

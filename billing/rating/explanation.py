@@ -198,6 +198,14 @@ def maximum(words: Words, bound: Decimal) -> Text:
     )
 
 
+def packs(words: Words, used: Decimal, covered: Decimal) -> Text:
+    """Say how much of what was used is covered by resource packs, and not paid for."""
+    return (
+        f"用量 {words.zh(used)}，资源包抵扣 {words.zh(covered)}",
+        f"{words.en(used)} used, {words.en(covered)} of it from resource packs",
+    )
+
+
 def before(words: Words, quantity: Decimal, amount: Decimal) -> Text:
     """Say what was priced before and comes off."""
     return (

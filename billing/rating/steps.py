@@ -17,7 +17,7 @@ class Step:
     """One printed step of a price: quantity × unit_amount is amount, exactly, in whole units of the currency.
 
     `code` says what kind it is (unit, package, tier, tier_flat, flat, rate, fixed, free, lowest, highest, minimum,
-    maximum, before, proration); with `rate` the unit amount is a share of one and the quantity an amount.
+    maximum, before, proration, pack); with `rate` the unit amount is a share of one and the quantity an amount.
     """
 
     text_zh: str

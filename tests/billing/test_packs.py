@@ -1,5 +1,6 @@
 """Resource packs: granted with a reason, drawn on in the order of the rule, written down once."""
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
@@ -44,7 +45,7 @@ def period(subscription, start: str, end: str) -> BillingPeriod:
     )[0]
 
 
-def ask(subscription, start: str, end: str, *, included: str = "0", key: str = "") -> Ask:
+def ask(subscription, start: str, end: str, *, included: str = "0", key: str = "", **more) -> Ask:
     of, meter, price = period(subscription, start, end), Meter.objects.get(code="messages"), Price.objects.get()
     return Ask(
         key=key or start,
@@ -53,6 +54,7 @@ def ask(subscription, start: str, end: str, *, included: str = "0", key: str = "
         seller_id=subscription.seller_id,
         price_id=price.pk,
         period_id=of.pk,
+        **more,
     )
 
 
@@ -169,6 +171,40 @@ def test_it_cuts_inside_an_hour_to_the_instant(acme):
     shop.use(acme.tenant, "40", "2026-01-10 13:30")
     found = settle(ask(acme, "2026-01-01", "2026-02-01"))
     assert found["2026-01-01"] == (Decimal(70), Decimal(10))
+
+
+def parts(subscription, included: str) -> list[Ask]:
+    """January in two parts, cut on the 16th by a change: 1,500 used before it."""
+    middle = shop.at("2026-01-16 00:00")
+    first, second = (ask(subscription, "2026-01-01", "2026-02-01", included="1000", key=key) for key in ("a", "b"))
+    return [
+        replace(first, want=replace(first.want, key="a", end=middle)),
+        replace(
+            second,
+            want=replace(second.want, key="b", start=middle),
+            included=Decimal(included),
+            part="from:2026-01-15T16:00:00Z",
+            before=Decimal(1500),
+            earlier=(first.place,),
+        ),
+    ]
+
+
+def test_it_counts_what_a_pack_covered_before_a_change_as_not_used_of_what_is_included(acme):
+    give(acme.tenant, "600", "2026-04-01 00:00")
+    shop.use(acme.tenant, "1500", "2026-01-10 12:00")
+    shop.use(acme.tenant, "400", "2026-01-20 12:00")
+    # 500 of the first part are covered, so 1,000 count against the new allowance of 1,200: 200 more are free.
+    assert settle(*parts(acme, "1200")) == {"a": (1500, 500), "b": (400, 100)}
+
+
+def test_it_knows_an_earlier_part_from_the_books(acme):
+    give(acme.tenant, "600", "2026-04-01 00:00")
+    shop.use(acme.tenant, "1500", "2026-01-10 12:00")
+    shop.use(acme.tenant, "400", "2026-01-20 12:00")
+    first, second = parts(acme, "1200")
+    settle(first)
+    assert settle(second) == {"b": (400, 100)}
 
 
 def test_it_uses_nothing_of_another_customers_pack(acme):
