@@ -1,0 +1,182 @@
+"""What the verbs of a story do: each calls the product's own verb, at the step's instant, and raises its refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from billing import subscriptions
+from billing.models import Subscription
+from billing.orders import Order
+from invoices import payments
+from invoices.models import Invoice
+from invoices.rehearsal.staging import World
+from invoices.rehearsal.story import Step
+from invoices.rehearsal.telling import number_of
+from tenants import agreements
+from tenants.errors import DomainError, Invalid, NotFound
+from tenants.models import Authorisation, Tenant
+from usage.periods import local_day
+
+Pays = Subscription.Pays
+# The consent under which a subscription renews; it lets nobody deduct anything.
+RENEWAL = "renewal"
+
+
+class NotSupported(DomainError):
+    """A verb of stories that this release does not have yet."""
+
+    code = "not_supported"
+    status = 501
+
+
+def act(world: World, step: Step) -> None:
+    """Do one step; raise the refusal of the verb that it calls."""
+    tenant = _tenant(world, step)
+    if step.do not in VERBS:
+        raise NotSupported(_("“%(verb)s” is not supported yet.") % {"verb": step.do}, field="do")
+    VERBS[step.do](world, tenant, step)
+
+
+def tenant_of(world: World, step: Step) -> Tenant:
+    """Return the customer of a step; raise NotFound where the story has none of that code."""
+    return _tenant(world, step)
+
+
+def _tenant(world: World, step: Step) -> Tenant:
+    if step.tenant not in world.tenants:
+        raise NotFound(_("The story has no tenant “%(code)s”.") % {"code": step.tenant}, field="tenant")
+    return world.tenants[step.tenant]
+
+
+def _subscription(tenant: Tenant, step: Step) -> Subscription:
+    """Return the customer's subscription, of several the one that the step names."""
+    mine = Subscription.objects.filter(tenant=tenant).select_related("version", "seller", "plan").order_by("pk")
+    label = step.get("subscription")
+    found = list(mine.filter(label=label) if label else mine)
+    live = [one for one in found if one.status != Subscription.Status.ENDED] or found[-1:]
+    if not live:
+        raise NotFound(_("There is no such subscription."), field="subscription")
+    if len(live) > 1:
+        raise Invalid(_("There are several subscriptions; name one."), field="subscription")
+    return live[0]
+
+
+def _subscribe(world: World, tenant: Tenant, step: Step) -> None:
+    if step.get("coupons"):
+        raise NotSupported(_("“%(verb)s” is not supported yet.") % {"verb": "coupons"}, field="coupons")
+    renews, pays = step.get("auto_renew", True), world.companies[step.tenant].pays
+    start: date = step.get("start") or local_day(step.at, tenant.timezone)
+    order = Order(
+        tenant=tenant,
+        version=subscriptions.on_sale(world.seller.pk, step["plan"]),
+        start_on=start,
+        quantities=step.get("quantities", {}),
+        modules=step.get("modules", ()),
+        negotiated=step.get("prices", {}),
+        label=step.get("as") or "",
+        pays=pays,
+        consent=_authorise(world, tenant, step, scope=RENEWAL) if renews else None,
+        end_on=step.get("end"),
+    )
+    subscriptions.start_one(order, at=step.at, by=None)
+    if renews and pays != Pays.MANUAL and step.get("authorise", {}) is not None:
+        _authorise(world, tenant, step, **step.get("authorise", {}))
+
+
+def _authorise(
+    world: World, tenant: Tenant, step: Step, *, scope: str = "all", ceiling: Any = None, per_month: Any = None
+) -> Authorisation:
+    return agreements.authorise(
+        tenant,
+        seller=world.seller,
+        text=f"演练：{scope}",
+        text_version="rehearsal",
+        at=step.at,
+        by=None,
+        scope=scope,
+        ceiling_minor=world.money(ceiling).minor if ceiling is not None else None,
+        per_month_minor=world.money(per_month).minor if per_month is not None else None,
+    )
+
+
+def _scope(tenant: Tenant, step: Step) -> str:
+    """Return the scope that a step names: `all`, or its subscription."""
+    named = step.get("scope", "all")
+    if named == "all":
+        return "all"
+    if named == "subscription":
+        return f"subscription:{_subscription(tenant, step).pk}"
+    raise Invalid(_("The scope is “all” or “subscription”."), field="scope")
+
+
+def _authorise_step(world: World, tenant: Tenant, step: Step) -> None:
+    said = {key: step.get(key) for key in ("ceiling", "per_month")}
+    _authorise(world, tenant, step, scope=_scope(tenant, step), **said)
+
+
+def _revoke(world: World, tenant: Tenant, step: Step) -> None:
+    given = Authorisation.objects.in_force().filter(tenant=tenant, seller=world.seller, scope=_scope(tenant, step))
+    if not given:
+        raise NotFound(_("Nothing is authorised that could be withdrawn."), field="scope")
+    for one in given.order_by("pk"):
+        agreements.withdraw(one, at=step.at, by=None)
+
+
+def _auto_renew(world: World, tenant: Tenant, step: Step) -> None:
+    subscription = _subscription(tenant, step)
+    if not step["on"]:
+        subscriptions.stop_renewing(subscription, at=step.at, by=None)
+        return
+    consent = _authorise(world, tenant, step, scope=RENEWAL)
+    subscriptions.renew_automatically(subscription, consent=consent, at=step.at, by=None)
+
+
+def _pay(world: World, tenant: Tenant, step: Step) -> None:
+    payer = Tenant.objects.get(pk=tenant.payer_id)
+    if step.get("method") not in (None, "transfer"):
+        raise NotSupported(_("“%(verb)s” is not supported yet.") % {"verb": step["method"]}, field="method")
+    invoice, amount = _invoice(world, payer, step), step.get("amount")
+    paid = world.money(amount) if amount is not None else None
+    if invoice is None and paid is None:
+        raise NotFound(_("There is no open bill to pay."), field="invoice")
+    parts = None
+    if invoice is not None:
+        owed = invoice.due_minor
+        parts = {invoice.pk: min(owed, paid.minor) if paid else owed} if step.get("invoice") or not paid else None
+        paid = paid or type(world.money(0))(owed, world.story.currency)
+    assert paid is not None
+    payments.receive_transfer(
+        payer,
+        seller=world.seller,
+        amount=paid,
+        reference=f"{world.token}-{step.number}",
+        received_at=step.at,
+        at=step.at,
+        by=None,
+        allocate=parts,
+    )
+
+
+def _invoice(world: World, payer: Tenant, step: Step) -> Invoice | None:
+    """Return the bill that a step names by its number or its place, else the oldest open one, if there is one."""
+    named = step.get("invoice")
+    bills = list(Invoice.objects.issued().filter(tenant=payer).order_by("sequence"))
+    if named is None:
+        return min((b for b in bills if b.status == Invoice.Status.OPEN), key=lambda b: (b.due_on, b.pk), default=None)
+    found = [b for place, b in enumerate(bills, 1) if named in (place, number_of(world, b.number))]
+    if not found:
+        raise NotFound(_("There is no bill “%(number)s”.") % {"number": named}, field="invoice")
+    return found[0]
+
+
+VERBS: Mapping[str, Callable[[World, Tenant, Step], None]] = {
+    "subscribe": _subscribe,
+    "authorise": _authorise_step,
+    "revoke": _revoke,
+    "auto_renew": _auto_renew,
+    "pay": _pay,
+}

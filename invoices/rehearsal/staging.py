@@ -1,0 +1,124 @@
+"""Set the stage of a story: a seller, number series, catalogue and customers of its own, which nobody else ever sees.
+
+Codes and prefixes that are unique in the whole database get a token, so a rehearsal neither waits for another transaction
+nor clashes with one; what is told has the story's own codes again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from billing import defining
+from billing.money import Money
+from invoices.rehearsal.story import Company, Step, Story
+from tenants.errors import DomainError
+from tenants.models import CustomerGroup, Seller, Tenant
+
+# Eight hexadecimal digits and a letter fit the ten characters of a prefix.
+PREFIX = "R"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A step that was refused: its number in the story, and why."""
+
+    step: int
+    code: str
+    message: str
+
+
+@dataclass(slots=True)
+class World:
+    """What a story plays with: the rows it made, the instant at which it is, and what was refused so far."""
+
+    story: Story
+    token: str
+    seller: Seller
+    now: datetime
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+    companies: dict[str, Company] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+    stopped: bool = False
+    # Keys of events that were told, by customer.
+    keys: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of all customers."""
+        return [tenant.pk for tenant in self.tenants.values()]
+
+    def refuse(self, step: Step, code: str, message: str) -> None:
+        """Put down a refusal; a strict story stops at its first one."""
+        self.refused.append(Refused(step.number, code, message))
+        self.stopped = self.story.strict
+
+    def money(self, amount: Decimal) -> Money:
+        """Return an amount in the story's currency."""
+        return Money.of(amount, self.story.currency)
+
+
+def stage(story: Story) -> World:
+    """Make what the story needs before its first step; raise the refusal, with its path, of a catalogue that cannot be."""
+    token = secrets.token_hex(4)
+    seller = _seller(story, token)
+    world = World(story, token, seller, story.begins)
+    _catalogue(story, seller)
+    world.companies = {company.code: company for company in story.companies}
+    world.tenants = _tenants(story, token)
+    return world
+
+
+def _seller(story: Story, token: str) -> Seller:
+    return Seller.objects.create(
+        code=f"rehearsal-{token}",
+        legal_name="演练",
+        brand="演练",
+        brand_en="Rehearsal",
+        mark="演",
+        tax_rate=story.tax_rate,
+        tax_inclusive=story.tax_inclusive,
+        currency=story.currency,
+        timezone=story.zone,
+        number_prefix=f"{PREFIX}{token}",
+        created_at=story.begins,
+    )
+
+
+def _catalogue(story: Story, seller: Seller) -> None:
+    at = story.begins
+    try:
+        defining.define_meters(seller, story.meters, at=at)
+    except DomainError as refusal:
+        raise type(refusal)(refusal.message, field=f"catalogue.{refusal.field}") from None
+    # A plan that follows another's trial must be there before that one is published.
+    for path, plan in sorted(story.plans, key=lambda one: one[1].get("after_trial") not in (None, "ends", "pays")):
+        defining.define_plan(seller, plan, at=at, by=None, path=path)
+
+
+def _tenants(story: Story, token: str) -> dict[str, Tenant]:
+    groups = _groups(story, token)
+    made: dict[str, Tenant] = {}
+    # Parents first. `companies.open` would make every other opening of a customer wait for the end of the story.
+    for company in sorted(story.companies, key=lambda one: one.parent is not None):
+        made[company.code] = Tenant.objects.create(
+            code=f"{token}-{company.code}",
+            name=company.code,
+            group=groups.get(company.group or ""),
+            parent=made[company.parent] if company.parent else None,
+            timezone=company.zone,
+            currency=story.currency,
+            opened_at=story.begins,
+        )
+    return {company.code: made[company.code] for company in story.companies}
+
+
+def _groups(story: Story, token: str) -> Mapping[str, CustomerGroup]:
+    names = {company.group for company in story.companies if company.group}
+    return {
+        name: CustomerGroup.objects.create(code=f"{token}-{number}", name=name[:80])
+        for number, name in enumerate(sorted(names))
+    }
