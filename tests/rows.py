@@ -278,6 +278,21 @@ def received(tenant: tenants.Tenant, invoice: invoices.Invoice) -> None:
         received_at=NOW,
         recorded_at=NOW,
     )
+    invoices.ChargeNotice.objects.create(
+        tenant=tenant,
+        seller=invoice.seller,
+        currency="CNY",
+        pays="wallet",
+        due_on=TODAY,
+        due_at=NOW,
+        version=1,
+        of="renewal",
+        via="notice",
+        announced_at=NOW,
+        renewal_minor=1,
+        ceiling_minor=0,
+        total_minor=1,
+    )
     invoices.Allocation.objects.create(tenant=tenant, payment=payment, invoice=invoice, amount_minor=1, at=NOW)
     invoices.Document.objects.create(
         tenant=tenant, kind="invoice", source_id=1, language="en", name="d.pdf", sha256="-", bytes=1, made_at=NOW

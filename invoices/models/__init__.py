@@ -1,5 +1,6 @@
 from invoices.models.documents import CreditNote, CreditNoteLine, Document, Invoice, InvoiceLine, NumberSeries
 from invoices.models.imports import CustomerImport
+from invoices.models.notices import ChargeNotice
 from invoices.models.payments import Allocation, Payment
 from invoices.models.quotes import Quote
 from invoices.models.runs import BillingRun, Parked
@@ -7,6 +8,7 @@ from invoices.models.runs import BillingRun, Parked
 __all__ = [
     "Allocation",
     "BillingRun",
+    "ChargeNotice",
     "CreditNote",
     "CreditNoteLine",
     "CustomerImport",

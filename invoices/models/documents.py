@@ -94,6 +94,8 @@ class Invoice(models.Model):
     pays = models.CharField(_("paid"), max_length=8, default="manual")
     # The local day on which it is to be asked for; drafts group by payer, seller, currency, way of payment and this.
     charge_on = models.DateField(_("billing day"))
+    # When it is deducted by itself, and issued: not before the notice lets it (CONTRACTS rule 17). Null: at once, by hand.
+    charge_at = models.DateTimeField(_("deducted from"), null=True, blank=True)
     # Lines of a confirmed change are invoiced alone; empty for a periodic invoice.
     origin = models.CharField(max_length=80, blank=True)
     status = models.CharField(_("state"), max_length=14, choices=Status, default=Status.DRAFT)
@@ -169,6 +171,10 @@ class Invoice(models.Model):
             models.Index(name="invoice_draft", fields=["charge_on"], condition=Q(status="draft")),
             # Read by rendering's anti-join and by overdue.
             models.Index(name="invoice_open_due", fields=["due_on"], condition=Q(status="open")),
+            # Read by collection: what is deducted by now.
+            models.Index(
+                name="invoice_to_deduct", fields=["charge_at"], condition=Q(status="open", charge_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

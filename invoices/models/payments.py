@@ -7,22 +7,35 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from invoices.models.documents import Invoice
-from tenants.models import Seller, Tenant, User
+from invoices.models.notices import ChargeNotice
+from tenants.models import Authorisation, Seller, Tenant, User
 from tenants.models.companies import CURRENCY_FORM
 
 
 class Payment(models.Model):
-    """Money that a customer paid. By now: a transfer that an operator saw on the bank's statement.
+    """Money that a customer paid, or one attempt to take it: a transfer that came in, or a part of his wallet.
 
-    `reference` is the provider's own number of it; one provider's number is recorded once. A settled amount is never
-    changed (a trigger holds this).
+    `reference` is the provider's own number of it; one provider's number is recorded once. `basis` says why it was
+    taken: it came in, a member paid by hand, a member confirmed a purchase, or it was deducted by itself, which names its
+    authorisation and its notice. A settled amount is never changed (a trigger holds this).
     """
 
     class Method(models.TextChoices):
         TRANSFER = "transfer", _("bank transfer")
+        WALLET = "wallet", _("balance")
 
     class Status(models.TextChoices):
+        INTENDED = "intended", _("under way")
+        UNKNOWN = "unknown", _("outcome being checked")
         SUCCEEDED = "succeeded", _("received")
+        FAILED = "failed", _("not taken")
+        REFUNDED = "refunded", _("returned")
+
+    class Basis(models.TextChoices):
+        RECEIVED = "received", _("came in")
+        BY_HAND = "by_hand", _("paid by a member")
+        CONFIRMED = "confirmed", _("confirmed by a member")
+        AUTOMATIC = "automatic", _("deducted automatically")
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("customer"), related_name="payments")
     seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"), related_name="payments")
@@ -33,6 +46,32 @@ class Payment(models.Model):
     reference = models.CharField(_("reference"), max_length=80)
     status = models.CharField(_("state"), max_length=10, choices=Status)
     payer_name = models.CharField(_("payer"), max_length=200, blank=True)
+    basis = models.CharField(_("taken because"), max_length=10, choices=Basis, default=Basis.RECEIVED)
+    # What an attempt to take money was for; a transfer names its bills by its allocations alone.
+    invoice = models.ForeignKey(
+        Invoice, models.PROTECT, verbose_name=_("bill"), null=True, blank=True, related_name="attempts"
+    )
+    authorisation = models.ForeignKey(
+        Authorisation,
+        models.PROTECT,
+        verbose_name=_("authorisation"),
+        null=True,
+        blank=True,
+        related_name="payments",
+        db_index=False,
+    )
+    notice = models.ForeignKey(
+        ChargeNotice,
+        models.PROTECT,
+        verbose_name=_("notice"),
+        null=True,
+        blank=True,
+        related_name="payments",
+        db_index=False,
+    )
+    failure = models.CharField(_("why it was not taken"), max_length=40, blank=True)
+    # How often the wallet had moved when it held too little: the same state is never tried twice.
+    wallet_moves = models.BigIntegerField(null=True, blank=True)
     received_at = models.DateTimeField(_("received"))
     recorded_at = models.DateTimeField(_("recorded"))
     recorded_by = models.ForeignKey(User, models.PROTECT, verbose_name=_("by"), null=True, blank=True, related_name="+")
@@ -43,8 +82,37 @@ class Payment(models.Model):
             models.UniqueConstraint(name="payment_reference_once", fields=["provider", "reference"]),
             models.CheckConstraint(name="payment_amount_positive", condition=Q(amount_minor__gt=0)),
             models.CheckConstraint(name="payment_currency_form", condition=Q(currency__regex=CURRENCY_FORM)),
-            models.CheckConstraint(name="payment_method_known", condition=Q(method__in=["transfer"])),
-            models.CheckConstraint(name="payment_status_known", condition=Q(status__in=["succeeded"])),
+            models.CheckConstraint(name="payment_method_known", condition=Q(method__in=["transfer", "wallet"])),
+            models.CheckConstraint(
+                name="payment_status_known",
+                condition=Q(status__in=["intended", "unknown", "succeeded", "failed", "refunded"]),
+            ),
+            models.CheckConstraint(
+                name="payment_basis_known",
+                condition=Q(basis__in=["received", "by_hand", "confirmed", "automatic"]),
+            ),
+            # The first promise: nothing is deducted without authorisation and without notice.
+            models.CheckConstraint(
+                name="payment_automatic_was_allowed",
+                condition=~Q(basis="automatic") | Q(authorisation__isnull=False, notice__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="payment_of_attempt_has_bill", condition=Q(basis="received") | Q(invoice__isnull=False)
+            ),
+            models.CheckConstraint(
+                name="payment_failed_says_why",
+                condition=Q(status="failed") & ~Q(failure="") | ~Q(status="failed") & Q(failure=""),
+            ),
+            models.UniqueConstraint(
+                name="payment_one_live_attempt",
+                fields=["invoice"],
+                condition=Q(status__in=["intended", "unknown"]),
+            ),
+            models.UniqueConstraint(
+                name="payment_tried_once_per_state",
+                fields=["invoice", "wallet_moves"],
+                condition=Q(status="failed", wallet_moves__isnull=False),
+            ),
         ]
         indexes = [models.Index(name="payment_of_tenant", fields=["tenant", "-received_at"])]
 

@@ -35,6 +35,7 @@ REFUSED = {
     "invoices_creditnote": ["total_minor = 2"],
     "invoices_creditnoteline": ["gross_minor = 2"],
     "invoices_payment": ["amount_minor = 5", "reference = 'x'"],
+    "invoices_chargenotice": ["total_minor = 5", "announced_at = now()", "due_on = due_on + 1"],
     "invoices_allocation": ["amount_minor = 5"],
     "invoices_document": ["sha256 = 'x'"],
     "invoices_quote": ["prices = '{\"a\": 1}'", "valid_until = valid_until + 1", "estimate = '{\"a\": 1}'"],
@@ -49,6 +50,7 @@ ALLOWED = {
     "billing_charge": "taken_at = now()",
     "billing_change": "status = 'withdrawn', settled_at = now()",
     "invoices_invoiceline": "credited_minor = 1",
+    "invoices_chargenotice": "delivered_at = due_at, charge_at = due_at + interval '120 hours'",
 }
 # Only their drafts may change, so the row asked about is the published one.
 PUBLISHED = {"billing_planversion", "billing_pricelist"}

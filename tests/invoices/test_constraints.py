@@ -43,6 +43,26 @@ BREAKS: list[Break] = [
     ("payment_amount_positive", "invoices_payment", {"amount_minor": "0"}),
     ("payment_currency_form", "invoices_payment", {"currency": "'cny'"}),
     ("payment_method_known", "invoices_payment", {"method": "'barter'"}),
+    ("payment_basis_known", "invoices_payment", {"reference": "'x'", "basis": "'whim'"}),
+    (
+        "payment_automatic_was_allowed",
+        "invoices_payment",
+        {"reference": "'x'", "basis": "'automatic'", "invoice_id": "(SELECT min(id) FROM invoices_invoice)"},
+    ),
+    ("payment_of_attempt_has_bill", "invoices_payment", {"reference": "'x'", "basis": "'by_hand'"}),
+    ("payment_failed_says_why", "invoices_payment", {"reference": "'x'", "status": "'failed'"}),
+    ("charge_notice_once", "invoices_chargenotice", {}),
+    ("charge_notice_currency_form", "invoices_chargenotice", {"currency": "'cny'"}),
+    ("charge_notice_pays_known", "invoices_chargenotice", {"version": "2", "pays": "'manual'"}),
+    ("charge_notice_of_known", "invoices_chargenotice", {"version": "2", "of": "'whim'"}),
+    ("charge_notice_via_known", "invoices_chargenotice", {"version": "2", "via": "'pigeon'"}),
+    ("charge_notice_amounts", "invoices_chargenotice", {"version": "2", "ceiling_minor": "-1"}),
+    (
+        "charge_notice_waits",
+        "invoices_chargenotice",
+        {"version": "2", "delivered_at": "due_at", "charge_at": "due_at + interval '119 hours'"},
+    ),
+    *below_zero("invoices_chargenotice", "version"),
     ("payment_status_known", "invoices_payment", {"status": "'hoped'"}),
     ("allocation_once", "invoices_allocation", {}),
     ("allocation_amount_positive", "invoices_allocation", {"amount_minor": "0"}),
@@ -89,6 +109,24 @@ def test_it_drafts_one_group_once():
     furnish()
     copy_row("invoices_invoice", DRAFT)
     assert broken("invoices_invoice", DRAFT) == "invoice_one_draft_per_group"
+
+
+ATTEMPT = {"invoice_id": "(SELECT min(id) FROM invoices_invoice)", "basis": "'confirmed'"}
+
+
+def test_it_lets_one_attempt_be_under_way():
+    furnish()
+    copy_row("invoices_payment", ATTEMPT | {"reference": "'1'", "status": "'intended'"})
+    second = ATTEMPT | {"reference": "'2'", "status": "'unknown'"}
+    assert broken("invoices_payment", second) == "payment_one_live_attempt"
+
+
+def test_it_tries_a_wallet_once_in_each_state():
+    furnish()
+    failed = ATTEMPT | {"status": "'failed'", "failure": "'wallet_too_low'", "wallet_moves": "3"}
+    copy_row("invoices_payment", failed | {"reference": "'1'"})
+    assert broken("invoices_payment", failed | {"reference": "'2'"}) == "payment_tried_once_per_state"
+    copy_row("invoices_payment", failed | {"reference": "'2'", "wallet_moves": "4"})
 
 
 def test_it_asks_for_no_negative_total():
