@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Min
+from django.db import connection
 
 from billing import closing
 from billing.models import Subscription
@@ -13,44 +13,63 @@ from invoices import collection, drafting, issuing
 from invoices.models import Invoice
 from invoices.rehearsal.staging import World
 from tenants.bulk import among
-from usage.periods import local_day, local_midnight
+from usage.periods import local_midnight
 
 DAY = timedelta(days=1)
+CLOSE, ISSUE, OVERDUE = "close", "issue", "overdue"
 # A close may start a subscription that is due at once (the plan after a trial), never so many in a row.
 ROUNDS = 10
+# Of bills the first local day of each zone; a bill is overdue from the day after its due date on, and that matters where a
+# subscription is still called active.
+_NEXT = """
+SELECT 'close', min(next_at), NULL, NULL FROM billing_subscription WHERE tenant_id = ANY(%(ids)s) AND next_at > %(now)s
+UNION ALL
+SELECT 'issue', NULL, min(charge_on), zone FROM invoices_invoice
+WHERE tenant_id = ANY(%(ids)s) AND status = 'draft' AND charge_on > (%(now)s AT TIME ZONE zone)::date GROUP BY zone
+UNION ALL
+SELECT 'overdue', NULL, min(due_on), zone FROM invoices_invoice
+WHERE tenant_id = ANY(%(ids)s) AND status = 'open' AND due_on >= (%(now)s AT TIME ZONE zone)::date
+  AND EXISTS (SELECT FROM billing_subscription s WHERE s.payer_id = invoices_invoice.tenant_id AND s.status = 'active')
+GROUP BY zone
+"""
 
 
-def after(world: World) -> datetime | None:
-    """Return the first instant after the story's present at which something is due; None when nothing is."""
-    return min((instant for instant in _instants(world) if instant > world.now), default=None)
+def after(world: World) -> tuple[datetime | None, frozenset[str]]:
+    """Return the first instant after the story's present at which something is due, and what it is; None for nothing."""
+    found = [(instant, kind) for kind, instant in _instants(world) if instant > world.now]
+    first = min((instant for instant, _kind in found), default=None)
+    return first, frozenset(kind for instant, kind in found if instant == first)
 
 
-def _instants(world: World) -> Iterator[datetime]:
-    subscriptions = Subscription.objects.filter(among("tenant", world.ids), next_at__gt=world.now)
-    if (first := subscriptions.aggregate(first=Min("next_at"))["first"]) is not None:
-        yield first
-    for zone in {tenant.timezone for tenant in world.tenants.values()}:
-        today = local_day(world.now, zone)
-        bills = Invoice.objects.filter(among("tenant", world.ids), zone=zone)
-        drafts = bills.filter(status=Invoice.Status.DRAFT, charge_on__gt=today)
-        if (day := drafts.aggregate(first=Min("charge_on"))["first"]) is not None:
-            yield local_midnight(day, zone)
-        # A bill is overdue from the day after its due date on.
-        if (day := bills.open().filter(due_on__gte=today).aggregate(first=Min("due_on"))["first"]) is not None:
-            yield local_midnight(day + DAY, zone)
+def _instants(world: World) -> Iterator[tuple[str, datetime]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT, {"ids": world.ids, "now": world.now})
+        rows = cursor.fetchall()
+    for kind, instant, day, zone in rows:
+        if instant is not None:
+            yield kind, instant
+        elif day is not None:
+            yield kind, local_midnight(day + DAY if kind == OVERDUE else day, zone)
 
 
-def do(world: World) -> None:
-    """Do all that is due at the story's present: close, draft, issue, then what follows from bills."""
+def do(world: World, kinds: Collection[str] = (CLOSE, ISSUE)) -> None:
+    """Do what is due at the story's present: close and draft, issue, then what follows from bills."""
     at = world.now
+    if CLOSE in kinds:
+        _close(world)
+        drafting.draft(world.ids, at=at)
+    if CLOSE in kinds or ISSUE in kinds:
+        drafts = Invoice.objects.filter(among("tenant", world.ids), status=Invoice.Status.DRAFT)
+        if ready := list(drafts.order_by("pk").values_list("pk", flat=True)):
+            issuing.issue(ready, at=at)
+    if OVERDUE in kinds:
+        collection.mark_overdue(at=at, tenants=world.ids)
+
+
+def _close(world: World) -> None:
+    due = Subscription.objects.due(world.now).filter(among("tenant", world.ids)).order_by("pk")
     for _round in range(ROUNDS):
-        due = Subscription.objects.due(at).filter(among("tenant", world.ids))
-        ids = list(due.order_by("pk").values_list("pk", flat=True))
+        ids = list(due.values_list("pk", flat=True))
         if not ids:
-            break
-        closing.close(ids, at=at)
-    drafting.draft(world.ids, at=at)
-    drafts = Invoice.objects.filter(among("tenant", world.ids), status=Invoice.Status.DRAFT)
-    if ready := list(drafts.order_by("pk").values_list("pk", flat=True)):
-        issuing.issue(ready, at=at)
-    collection.mark_overdue(at=at, tenants=world.ids)
+            return
+        closing.close(ids, at=world.now)

@@ -14,8 +14,9 @@ from invoices.rehearsal import acting
 from invoices.rehearsal.staging import World
 from invoices.rehearsal.story import Step
 from tenants.errors import DomainError
+from tenants.models import Tenant
 from usage import ingest
-from usage.decoding import BATCH, REFUSED
+from usage.decoding import BATCH, REFUSED, Answer
 
 VERBS = ("use", "void_use")
 
@@ -48,19 +49,25 @@ def tell(world: World, steps: Sequence[Step]) -> None:
         for step in steps[:1] if world.story.strict else steps:
             world.refuse(step, refusal.code, refusal.message)
         return
-    events = [_event(world, step) for step in steps]
-    with transaction.atomic():
-        answers = ingest.accept(tenant, events, at=steps[-1].at, seller=world.seller)
-        refused = [place for place, answer in enumerate(answers) if answer.status == REFUSED]
-        again = bool(world.story.strict and refused and len(steps) > 1)
-        transaction.set_rollback(again)
-    if again:
-        for step in steps[: refused[0] + 1]:
-            tell(world, [step])
-        return
+    if world.story.strict and len(steps) > 1 and (first := _first_refused(world, tenant, steps)) is not None:
+        steps = steps[: first + 1]
+    answers = _accept(world, tenant, steps)
     world.keys.update((step.tenant, _key(step)) for step in steps)
-    for place in refused:
-        world.refuse(steps[place], answers[place].code, answers[place].message)
+    for step, answer in zip(steps, answers, strict=True):
+        if answer.status == REFUSED:
+            world.refuse(step, answer.code, answer.message)
+
+
+def _first_refused(world: World, tenant: Tenant, steps: Sequence[Step]) -> int | None:
+    """Return the place of the first event that would be refused; tell none."""
+    with transaction.atomic():
+        answers = _accept(world, tenant, steps)
+        transaction.set_rollback(True)
+    return next((place for place, answer in enumerate(answers) if answer.status == REFUSED), None)
+
+
+def _accept(world: World, tenant: Tenant, steps: Sequence[Step]) -> list[Answer]:
+    return ingest.accept(tenant, [_event(world, step) for step in steps], at=steps[-1].at, seller=world.seller)
 
 
 def _alone(world: World, step: Step) -> bool:

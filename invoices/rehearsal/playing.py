@@ -93,7 +93,7 @@ def _walk(world: World, steps: list[Step]) -> None:
     """Go through time until the story's end, or until a strict story is stopped."""
     until = world.story.until
     due.do(world)
-    following = due.after(world)
+    following, kinds = due.after(world)
     place = 0
     while not world.stopped:
         step = steps[place] if place < len(steps) else None
@@ -101,8 +101,8 @@ def _walk(world: World, steps: list[Step]) -> None:
             if following is None or following > until:
                 return
             world.now = following
-            due.do(world)
-            following = due.after(world)
+            due.do(world, kinds)
+            following, kinds = due.after(world)
         elif step.do in metering.VERBS:
             run = metering.batch(world, steps[place : _until(steps, place, following, until)])
             metering.tell(world, run)
@@ -112,7 +112,7 @@ def _walk(world: World, steps: list[Step]) -> None:
             world.now = step.at
             _act(world, step)
             due.do(world)
-            following = due.after(world)
+            following, kinds = due.after(world)
             place += 1
 
 
