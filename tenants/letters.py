@@ -10,6 +10,9 @@ Every payload names `tenant` (the customer's short name); `recipient` (a person'
 | credit_note_issued | number, refers_to, currency, total_minor, returned_minor | reason, capitals, lines |
 | payment_received | currency, amount_minor, received_on, method, bills | unused_minor |
 | renewal_stopped | plan, last_day, next_day | by_name |
+| pack_lapsing | meter, unit, left, quantity, last_day | |
+| quote_sent | number, plan, first_day, last_day, valid_until, to_its_end, currency, total_minor, lines | capitals |
+| quote_accepted | number, plan, by_name, first_day, currency, total_minor | |
 | member_invited | inviter, role | last_day |
 
 `lines` are {name, amount_minor} with, where they say something, quantity, unit, unit_price, first, last; a discount
@@ -35,6 +38,21 @@ REQUIRED: Mapping[str, frozenset[str]] = {
     "credit_note_issued": frozenset({"number", "refers_to", "currency", "total_minor", "returned_minor"}),
     "payment_received": frozenset({"currency", "amount_minor", "received_on", "method", "bills"}),
     "renewal_stopped": frozenset({"plan", "last_day", "next_day"}),
+    "pack_lapsing": frozenset({"meter", "unit", "left", "quantity", "last_day"}),
+    "quote_sent": frozenset(
+        {
+            "number",
+            "plan",
+            "first_day",
+            "last_day",
+            "valid_until",
+            "to_its_end",
+            "currency",
+            "total_minor",
+            "lines",
+        }
+    ),
+    "quote_accepted": frozenset({"number", "plan", "by_name", "first_day", "currency", "total_minor"}),
     "member_invited": frozenset({"inviter", "role"}),
 }
 # Full-width punctuation brings its own space; the blank between two sentences of a template is English.

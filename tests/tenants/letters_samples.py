@@ -32,6 +32,7 @@ def chinese() -> dict[str, dict[str, Any]]:
         method="对公转账",
         plan="专业版",
         role="财务",
+        pack="消息",
     )
 
 
@@ -51,13 +52,14 @@ def english() -> dict[str, dict[str, Any]]:
         method="bank transfer",
         plan="Professional",
         role="finance",
+        pack="Messages",
     )
     written["invoice_issued"].pop("capitals")
     written["credit_note_issued"].pop("capitals")
     return written
 
 
-def payloads(*, tenant, person, lines, reason, method, plan, role) -> dict[str, dict[str, Any]]:
+def payloads(*, tenant, person, lines, reason, method, plan, role, pack) -> dict[str, dict[str, Any]]:
     always = {"tenant": tenant, "recipient": person}
     return {
         **papers(always, lines, reason),
@@ -82,6 +84,16 @@ def payloads(*, tenant, person, lines, reason, method, plan, role) -> dict[str, 
             "next_day": "2026-12-01",
             "by_name": person,
         },
+        "pack_lapsing": {
+            **always,
+            "path": "/subscription/packs/",
+            "meter": pack,
+            "unit": lines[4]["unit"],
+            "left": "1200.5",
+            "quantity": "5000",
+            "last_day": "2026-11-30",
+        },
+        **quotes(always, person, plan, lines),
         "member_invited": {
             "tenant": tenant,
             "path": "/invitations/abc/",
@@ -90,6 +102,20 @@ def payloads(*, tenant, person, lines, reason, method, plan, role) -> dict[str, 
             "last_day": "2026-11-27",
         },
     }
+
+
+def quotes(always: dict[str, str], person: str, plan: str, lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    offered = {
+        **always,
+        "path": "/quotes/12/",
+        "number": "QYQ-2026-000012",
+        "plan": plan,
+        "first_day": "2026-12-01",
+        "currency": "CNY",
+        "total_minor": 3280000,
+    }
+    more = {"last_day": "2027-11-30", "valid_until": "2026-11-30", "to_its_end": True, "lines": lines}
+    return {"quote_sent": offered | more, "quote_accepted": offered | {"by_name": person}}
 
 
 def papers(always: dict[str, str], lines: list[dict[str, Any]], reason: str) -> dict[str, dict[str, Any]]:
