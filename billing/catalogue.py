@@ -113,8 +113,6 @@ def check(version: PlanVersion) -> None:
         ) from None
     if LENGTH[version.term] < LENGTH[version.interval]:
         raise Invalid(_("The term is shorter than the billing period; make it at least as long."), field="term")
-    if version.minimum_minor:
-        raise Invalid(_("A commitment per period cannot be billed yet; leave it empty."), field="minimum")
     prices = list(version.prices.select_related("meter").order_by("position", "pk"))
     if not prices:
         raise Invalid(_("A plan needs at least one price."), field="prices")

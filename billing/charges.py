@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from billing.charging import Worth
-from billing.models import Charge, Subscription
-from tenants.bulk import copy_in
+from billing.models import Charge, ChargeCredit, Subscription
+from billing.undoing import Back
+from tenants.bulk import copy_in, reserve
 
 WIDE = Context(prec=60)
 # A stored period is named by subscription, rhythm and first local day.
@@ -49,7 +50,10 @@ COLUMNS = [
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A charge to write: the worth of a clause for a subscription, when to ask for it, and why it is there."""
+    """A charge to write: the worth of a clause for a subscription, when to ask for it, and why it is there.
+
+    A credit says what it gives back of which charges.
+    """
 
     subscription: Subscription
     worth: Worth
@@ -58,11 +62,29 @@ class Line:
     reason: str = Charge.Reason.PERIOD
     cause: str = ""
     corrects: int | None = None
+    gives_back: Sequence[Back] = ()
 
 
-def write(lines: Sequence[Line], *, periods: Mapping[PeriodKey, int], at: datetime) -> None:
+def write(lines: Iterable[Line], *, periods: Mapping[PeriodKey, int], at: datetime) -> None:
     """Write charges; a charge that exists already (period, code, reason, cause) raises IntegrityError."""
-    copy_in(Charge, COLUMNS, (_row(line, _id(line.period, periods), at) for line in lines))
+    lines = list(lines)
+    plain = [line for line in lines if not line.gives_back]
+    copy_in(Charge, COLUMNS, (_row(line, _id(line.period, periods), at) for line in plain))
+    if credits := [line for line in lines if line.gives_back]:
+        numbers = list(zip(reserve(Charge, len(credits)), credits, strict=True))
+        rows = ((number, *_row(line, _id(line.period, periods), at)) for number, line in numbers)
+        copy_in(Charge, ["id", *COLUMNS], rows)
+        ChargeCredit.objects.bulk_create(
+            ChargeCredit(
+                tenant_id=line.subscription.tenant_id,
+                credit_id=number,
+                charge_id=back.charge_id,
+                amount_minor=back.amount_minor,
+                undiscounted_minor=back.undiscounted_minor,
+            )
+            for number, line in numbers
+            for back in line.gives_back
+        )
 
 
 def _id(period: PeriodKey | int, periods: Mapping[PeriodKey, int]) -> int:

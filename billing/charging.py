@@ -1,29 +1,34 @@
-"""What one clause of a contract costs in one period: a rated amount with its explanation. Pure."""
+"""What one clause of a contract costs in one period, or in the rest of it: a rated amount with its explanation. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from billing.money import plain
-from billing.planning import Clause, Stretch
 from billing.rating import Price as Rating
 from billing.rating import Rated, Step, prorated, rate
+from billing.terms import Clause, Part, Stretch, part_of, seconds
+from usage.periods import days, local_day, local_midnight
 
-ONE = Decimal(1)
+ZERO, ONE = Decimal(0), Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A measured quantity, and the single transactions of a price that asks for them."""
+    """A measured quantity, and the single transactions of a price that asks for them.
+
+    `before` is what the period had measured before the part in question; None where the part begins with it.
+    """
 
     quantity: Decimal
     transactions: tuple[Decimal, ...] | None = None
     events: int = 0
+    before: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,43 +45,116 @@ class Worth:
     details: Mapping[str, Any]
     # Of a credit: what it undoes before discount; None is the amount.
     undiscounted_minor: int | None = None
+    # Tells the parts of one period apart: empty for the one that begins with it.
+    cause: str = ""
 
 
-def in_advance(clause: Clause, stretch: Stretch, *, currency: str, proration: str, first: date) -> Worth | None:
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of a whole period: `used` of `whole` days, or seconds."""
+
+    used: int
+    whole: int
+    by_second: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left out."""
+        return self.used == self.whole
+
+
+def in_advance(clause: Clause, stretch: Stretch, *, currency: str, first: date) -> Worth | None:
     """Return what a clause charges at a period's start, or None when it charges nothing then.
 
     A clause that is charged once is charged in the period that begins on `first`.
     """
-    if not clause.advance or not _charged_in(clause, stretch, first):
+    quantity = clause.quantity_at(stretch.start)
+    if not clause.advance or quantity is None or not _charged_in(clause, stretch, first):
         return None
-    return _of_quantity(clause, stretch, currency, proration)
+    return of_share(clause, stretch, quantity, stretch.start, of_days(clause, stretch), currency=currency)
 
 
 def in_arrears(
-    clause: Clause, stretch: Stretch, *, currency: str, proration: str, first: date, measured: Measure | None
-) -> Worth | None:
-    """Return what a clause charges at a period's end, or None when it charges nothing then."""
-    if clause.advance or not _charged_in(clause, stretch, first):
-        return None
-    if clause.meter is None:
-        return _of_quantity(clause, stretch, currency, proration)
-    if not is_metered(clause, stretch, first=first):
-        return None
-    return of_usage(clause, stretch, measured or Measure(Decimal(0)), currency=currency)
+    clause: Clause, stretch: Stretch, *, currency: str, first: date, measured: Measure | None
+) -> list[Worth]:
+    """Return what a clause charges at a period's end: a price by quantity one line for each quantity that stood in it."""
+    part = part_of(clause, stretch)
+    if clause.advance or part is None or not _charged_in(clause, stretch, first):
+        return []
+    if clause.meter:
+        return [of_usage(clause, stretch, measured or Measure(ZERO), currency=currency)]
+    held = _held(clause, part)
+    if clause.one_off or clause.proration == "none":
+        held = [max(held, key=lambda piece: piece[1])] if held else []
+        return [of_share(clause, stretch, q, piece.start, Share(1, 1), currency=currency) for piece, q in held]
+    return [
+        replace(
+            of_share(clause, stretch, q, piece.start, of_days(clause, stretch, piece), currency=currency),
+            end=piece.end_on,
+        )
+        for piece, q in held
+    ]
 
 
 def of_usage(clause: Clause, stretch: Stretch, measured: Measure, *, currency: str) -> Worth:
-    """Return the worth of what was measured; what is included, tiers and bounds count for a part period in full (rule 8)."""
+    """Return the worth of what was measured; what is included, tiers and bounds count for a part period in full (rule 8).
+
+    Behind a change it is the price of the whole less that of what came before, and not below zero.
+    """
     by_one = measured.transactions if clause.price.model == "percentage" else None
-    rated = _rate(clause.price, measured.quantity, currency, by_one, clause.unit, clause.unit_en)
-    return _worth(clause, stretch, rated, {"measured": plain(rated.quantity), "included": plain(rated.included_used)})
+    rated = _rate(clause.price, measured.quantity, currency, by_one, measured.before, clause.unit, clause.unit_en)
+    details = {"measured": plain(rated.quantity), "included": plain(rated.included_used)}
+    if measured.before is not None:
+        details["before"] = plain(measured.before)
+    worth = _worth(clause, stretch, rated, details, part_of(clause, stretch))
+    if measured.before is None or (worth.amount_minor >= 0 and worth.quantity >= 0):
+        return worth
+    amount = max(0, worth.amount_minor)
+    return replace(
+        worth, quantity=max(ZERO, worth.quantity), amount_minor=amount, exact=worth.exact if amount else ZERO
+    )
+
+
+def of_share(
+    clause: Clause, stretch: Stretch, quantity: Decimal, since: datetime, share: Share, *, currency: str
+) -> Worth:
+    """Return the price of a quantity for a share of a period, from an instant on, rounded once (rule 4)."""
+    rated = _rate(clause.price, quantity, currency, None, None, clause.unit, clause.unit_en)
+    details: dict[str, Any] = {}
+    if not share.is_whole:
+        rated = prorated(rated, share.used, share.whole, by_second=share.by_second)
+        details["seconds" if share.by_second else "days"] = [share.used, share.whole]
+    part = Part(since, stretch.end, stretch.span.zone)
+    worth = _worth(clause, stretch, rated, details, part)
+    return replace(worth, quantity=ONE if clause.price.model == "flat" else quantity)
+
+
+def of_days(clause: Clause, stretch: Stretch, part: Part | None = None) -> Share:
+    """Return the share of days that a period, or a part of it, is of the whole one (a part period goes by days)."""
+    whole = stretch.span.whole_days
+    if clause.one_off or clause.proration == "none":
+        return Share(whole, whole)
+    start, end = (part.start_on, part.end_on) if part else (stretch.span.start, stretch.span.end)
+    return Share(days(start, end), whole)
+
+
+def of_rest(clause: Clause, stretch: Stretch, since: datetime) -> Share:
+    """Return the share that is left of a period from an instant on: by days, by seconds, or the whole without proration."""
+    if clause.one_off or clause.proration == "none":
+        return Share(1, 1)
+    if clause.proration == "second":
+        return Share(seconds(since, stretch.end), stretch.whole_seconds, by_second=True)
+    return Share(days(local_day(since, stretch.span.zone), stretch.span.end), stretch.span.whole_days)
+
+
+def split_at(proration: str, at: datetime, zone: str) -> datetime:
+    """Return the instant at which a change splits a period: its own, or the first of its day (rule 4)."""
+    return at if proration == "second" else local_midnight(local_day(at, zone), zone)
 
 
 def is_metered(clause: Clause, stretch: Stretch, *, first: date) -> bool:
     """Return whether a clause charges what is measured in a period; an optional one only where it is taken."""
-    if clause.meter is None or not _charged_in(clause, stretch, first):
-        return False
-    return not clause.optional or clause.quantity_at(stretch.start) is not None
+    return bool(clause.meter) and _charged_in(clause, stretch, first) and part_of(clause, stretch) is not None
 
 
 def _charged_in(clause: Clause, stretch: Stretch, first: date) -> bool:
@@ -85,35 +163,42 @@ def _charged_in(clause: Clause, stretch: Stretch, first: date) -> bool:
     return not clause.one_off or stretch.span.start == first
 
 
-def _of_quantity(clause: Clause, stretch: Stretch, currency: str, proration: str) -> Worth | None:
-    quantity = clause.quantity_at(stretch.start)
-    if quantity is None:
-        return None
-    rated = _rate(clause.price, quantity, currency, None, clause.unit, clause.unit_en)
-    used, whole = stretch.span.days, stretch.span.whole_days
-    if used == whole or clause.one_off or proration == "none":
-        return _worth(clause, stretch, rated, {})
-    return _worth(clause, stretch, prorated(rated, used, whole), {"days": [used, whole]})
+def _held(clause: Clause, part: Part) -> list[tuple[Part, Decimal]]:
+    """Return the quantities that stood in a part of a period, each with its own part."""
+    found = []
+    for since, until, quantity in clause.quantities:
+        start, end = max(since, part.start), min(until or part.end, part.end)
+        if start < end:
+            found.append((Part(start, end, part.zone), quantity))
+    return found
 
 
 # Most customers of a plan have the same seats and modules; equal questions are answered once.
 @lru_cache(maxsize=50_000)
 def _rate(
-    price: Rating, quantity: Decimal, currency: str, transactions: tuple[Decimal, ...] | None, unit: str, unit_en: str
+    price: Rating,
+    quantity: Decimal,
+    currency: str,
+    transactions: tuple[Decimal, ...] | None,
+    before: Decimal | None,
+    unit: str,
+    unit_en: str,
 ) -> Rated:
-    return rate(price, quantity, currency, transactions=transactions, unit=unit, unit_en=unit_en)
+    return rate(price, quantity, currency, before=before, transactions=transactions, unit=unit, unit_en=unit_en)
 
 
-def _worth(clause: Clause, stretch: Stretch, rated: Rated, more: Mapping[str, Any]) -> Worth:
+def _worth(clause: Clause, stretch: Stretch, rated: Rated, more: Mapping[str, Any], part: Part | None) -> Worth:
+    whole = part is None or part.start == stretch.start
     return Worth(
         clause=clause,
         stretch=stretch,
-        start=stretch.span.start,
-        end=stretch.span.end,
+        start=part.start_on if part else stretch.span.start,
+        end=part.end_on if part else stretch.span.end,
         quantity=rated.paid_quantity,
         exact=rated.exact,
         amount_minor=rated.amount_minor,
         details={**more, "steps": [step_json(one, rated.currency) for one in rated.steps]},
+        cause="" if whole or part is None else f"from:{part.start:%Y-%m-%dT%H:%M:%SZ}",
     )
 
 

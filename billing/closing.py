@@ -13,14 +13,15 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Func, Value
+from django.db.models import F, Func, Value
 
-from billing import contracts, late, planning, trials
+from billing import commitments, contracts, late, planning, switching, trials
 from billing.charges import Line, write
 from billing.charging import Measure, Worth, in_advance, in_arrears, is_metered
-from billing.measures import asks_for_transactions, measure, want
-from billing.models import BillingPeriod, Subscription
-from billing.planning import Contract, Due, Stretch
+from billing.measures import Question, measure
+from billing.models import BillingPeriod, Change, Charge, Subscription
+from billing.planning import Due
+from billing.terms import Contract, Stretch
 from tenants.bulk import among, copy_in, mark, reserve, update_from
 from tenants.models import Tenant
 from usage.periods import local_midnight
@@ -43,37 +44,66 @@ class Work:
     contract: Contract
     due: Due
 
-    @property
-    def proration(self) -> str:
-        """How the plan splits a part period."""
-        return self.subscription.version.proration
-
 
 @transaction.atomic
-def close(subscription_ids: Iterable[int], *, at: datetime) -> Closed:
+def close(
+    subscription_ids: Iterable[int], *, at: datetime, alone: bool = False, confirmed: Change | None = None
+) -> Closed:
     """Charge all that is due at `at` in these subscriptions, and leave it on the shelf for drafting.
 
     Subscriptions that are not due, or that another worker holds, are passed over. Late usage of closed periods is
-    measured again and charged (CONTRACTS rule 14).
+    measured again and charged (CONTRACTS rule 14). A purchase that was just confirmed is closed `alone`: late usage
+    waits for the next periodic bill (rule 9). What opens because of a change that was `confirmed` is charged as that change.
     """
     subscriptions = _lock(subscription_ids, at)
     if not subscriptions:
         return Closed()
     # Before anything is measured: an event that arrives from now on is measured, or leaves its mark for the next close.
-    changed = late.take(subscriptions, at=at)
-    works = _works(subscriptions, at)
-    opened = _open(works)
-    measures = _measure(works)
-    lines = [line for work in works for line in _lines(work, measures)]
+    changed = late.Changed((), ()) if alone or confirmed else late.take(subscriptions, at=at)
+    rounds: list[_Round] = []
+    pending = subscriptions
+    while pending:
+        rounds.append(_round(pending, at, confirmed))
+        # A change of plan that has waited for its day comes between what falls due before it and after it.
+        pending = switching.apply([s for s in pending if s.changes_on and _first_of(s, s.changes_on) <= at], at=at)
+    works = [work for one in rounds for work in one.works]
+    lines = [line for one in rounds for line in one.lines]
     agreed = {work.subscription.pk: work.contract for work in works}
-    lines += late.lines(changed, agreed, closed_now=_closed_now(works), regular=lines, at=at)
-    write(lines, periods=opened, at=at)
-    _mark_closed(works, opened, at)
-    _move_on(works)
+    after = late.lines(changed, agreed, closed_now=_closed_now(works), regular=lines, at=at)
+    periods = {key: pk for one in rounds for key, pk in one.periods.items()}
+    write(after, periods=periods, at=at)
+    whole = [(work.subscription, work.contract, stretch) for work in works for stretch in work.due.closed]
+    true_ups = commitments.lines(whole, agreed, after)
+    write(true_ups, periods=periods, at=at)
     trials.go_on(
         [work.subscription for work in works if work.due.ended_on == work.contract.trial_end_on is not None], at=at
     )
-    return Closed(len(works), len(opened), len(lines))
+    return Closed(len(subscriptions), sum(one.opened for one in rounds), len(lines) + len(after) + len(true_ups))
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One pass over subscriptions: all that fell due before their contracts change."""
+
+    works: list[Work]
+    lines: list[Line]
+    periods: Mapping[tuple[int, str, date], int]
+    opened: int
+
+
+def _round(subscriptions: Sequence[Subscription], at: datetime, confirmed: Change | None) -> _Round:
+    works = _works(subscriptions, at)
+    periods = _open(works)
+    measures = _measure(works)
+    lines = [line for work in works for line in _lines(work, measures, confirmed)]
+    write(lines, periods=periods, at=at)
+    _mark_closed(works, periods, at)
+    _move_on(works)
+    return _Round(works, lines, periods, sum(len(work.due.opened) for work in works))
+
+
+def _first_of(s: Subscription, day: date) -> datetime:
+    return local_midnight(day, s.zone)
 
 
 def _lock(ids: Iterable[int], at: datetime) -> list[Subscription]:
@@ -94,7 +124,9 @@ def _pay_as_now(locked: Sequence[Subscription]) -> None:
 
 def _works(subscriptions: Sequence[Subscription], at: datetime) -> list[Work]:
     agreed, last = contracts.load(subscriptions), contracts.last_periods(subscriptions)
-    return [Work(s, agreed[s.pk], planning.plan(agreed[s.pk], last.get(s.pk, {}), at=at)) for s in subscriptions]
+    untils = {s.pk: min(at, _first_of(s, s.changes_on)) if s.changes_on else at for s in subscriptions}
+    dues = {s.pk: planning.plan(agreed[s.pk], last.get(s.pk, {}), at=untils[s.pk]) for s in subscriptions}
+    return [Work(s, agreed[s.pk], dues[s.pk]) for s in subscriptions]
 
 
 def _open(works: Sequence[Work]) -> dict[tuple[int, str, date], int]:
@@ -132,37 +164,43 @@ def _key(work: Work, stretch: Stretch) -> tuple[int, str, date]:
 
 
 def _measure(works: Sequence[Work]) -> dict[Any, Measure]:
-    asked = [
-        (work, stretch, clause)
-        for work in works
-        for stretch in work.due.closed
-        for clause in work.contract.clauses
-        if is_metered(clause, stretch, first=work.contract.anchor_on)
-    ]
-    wants = [want((_key(w, s), c.code), w.subscription, s, c) for w, s, c in asked]
-    return measure(wants, [(_key(w, s), c.code) for w, s, c in asked if asks_for_transactions(c)])
+    return measure(
+        [
+            Question((_key(work, stretch), clause.price_id, clause.since), work.subscription, stretch, clause)
+            for work in works
+            for stretch in work.due.closed
+            for clause in work.contract.all_clauses
+            if is_metered(clause, stretch, first=work.contract.paid_from)
+        ]
+    )
 
 
-def _lines(work: Work, measures: Mapping[Any, Measure]) -> Iterator[Line]:
+def _lines(work: Work, measures: Mapping[Any, Measure], confirmed: Change | None) -> Iterator[Line]:
     """Yield what the opened and the closed periods charge, in the order of the price list within each."""
-    currency, first = work.contract.currency, work.contract.anchor_on
+    currency, first = work.contract.currency, work.contract.paid_from
     for stretch in work.due.closed:
-        for clause in work.contract.clauses:
-            found = measures.get((_key(work, stretch), clause.code), Measure(Decimal(0)))
-            worth = in_arrears(
-                clause, stretch, currency=currency, proration=work.proration, first=first, measured=found
-            )
-            if worth:
+        for clause in work.contract.all_clauses:
+            found = measures.get((_key(work, stretch), clause.price_id, clause.since), Measure(Decimal(0)))
+            for worth in in_arrears(clause, stretch, currency=currency, first=first, measured=found):
                 yield _line(work, worth, due_on=stretch.span.end)
     for stretch in work.due.opened:
         for clause in work.contract.clauses:
-            worth = in_advance(clause, stretch, currency=currency, proration=work.proration, first=first)
-            if worth:
-                yield _line(work, worth, due_on=stretch.span.start)
+            one = in_advance(clause, stretch, currency=currency, first=first)
+            if one and confirmed:
+                yield Line(
+                    work.subscription,
+                    one,
+                    stretch.span.start,
+                    _key(work, stretch),
+                    Charge.Reason.CHANGE,
+                    confirmed.cause,
+                )
+            elif one:
+                yield _line(work, one, due_on=stretch.span.start)
 
 
 def _line(work: Work, worth: Worth, *, due_on: date) -> Line:
-    return Line(work.subscription, worth, due_on=due_on, period=_key(work, worth.stretch))
+    return Line(work.subscription, worth, due_on=due_on, period=_key(work, worth.stretch), cause=worth.cause)
 
 
 def _closed_now(works: Sequence[Work]) -> set[int]:
@@ -179,11 +217,20 @@ def _move_on(works: Sequence[Work]) -> None:
     columns = ["status", "terms_done", "term_start_on", "term_end_on", "next_at", "ended_at"]
     types = ["text", "integer", "date", "date", "timestamptz", "timestamptz"]
     update_from("billing_subscription", columns, types, [_standing(work) for work in works])
+    _settle_pauses(works)
     for work in works:
-        if work.due.ended_on:
+        if work.due.ended_on and work.subscription.status != "ended":
             over = local_midnight(work.due.ended_on, work.contract.zone)
             cut = Func(Func("during", function="lower"), Value(over), function="tstzrange")
             Subscription.objects.filter(pk=work.subscription.pk).update(during=cut)
+
+
+def _settle_pauses(works: Sequence[Work]) -> None:
+    """Mark the pauses as applied that begin now."""
+    begun = [w.subscription.pk for w in works if w.due.status == "paused" and w.subscription.status != "paused"]
+    if begun:
+        waiting = Change.objects.filter(subscription__in=begun, kind=Change.Kind.PAUSE, status=Change.Status.SCHEDULED)
+        waiting.update(status=Change.Status.APPLIED, settled_at=F("effective_at"))
 
 
 def _standing(work: Work) -> tuple[Any, ...]:

@@ -5,21 +5,34 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from billing.models import BillingPeriod, NegotiatedPrice, Price, PriceListEntry, Subscription, SubscriptionItem
+from billing.models import (
+    BillingPeriod,
+    Change,
+    FormerTerms,
+    NegotiatedPrice,
+    Price,
+    PriceListEntry,
+    Subscription,
+    SubscriptionItem,
+)
 from billing.models.catalogue import PlanVersion
-from billing.planning import Clause, Contract, Metered, Stretch
 from billing.rating import Price as Rating
 from billing.rating import parse_price
+from billing.terms import Clause, Commitment, Contract, Metered, Stretch
 from tenants.bulk import among
 from tenants.models import Authorisation, Seller
-from usage.periods import Alignment, Interval, Span, local_day
+from usage.periods import Alignment, Interval, Span, local_day, local_midnight
 
 Quantities = Mapping[tuple[int, int], list[tuple[Any, Any, Any]]]
-# Clauses by price, rating and quantities: most customers of a plan share them.
+# Clauses by price, rating, quantities and time: most customers of a plan share them.
 Clauses = dict[tuple[Any, ...], Clause]
+# From when, until when terms stand.
+Time = tuple[datetime | None, datetime | None]
 BEFORE_PAID = (Subscription.Status.PENDING, Subscription.Status.TRIALING)
 
 
@@ -33,32 +46,62 @@ def with_terms(subscriptions: Iterable[Subscription]) -> list[Subscription]:
     return found
 
 
+@dataclass(slots=True)
+class _Shelf:
+    """All that prices a batch of subscriptions, read in a fixed number of queries."""
+
+    prices: Mapping[int, list[Price]]
+    negotiated: Mapping[tuple[int, int], NegotiatedPrice]
+    listed: Mapping[tuple[int, int, str], PriceListEntry]
+    quantities: Quantities
+    withdrawn: set[int]
+    former: Mapping[int, list[FormerTerms]]
+    # Subscriptions whose scheduled change brings another rhythm.
+    turning: set[int]
+    own: dict[int, Rating] = field(default_factory=dict)
+    clauses: Clauses = field(default_factory=dict)
+
+    def rated(self, s: Subscription, version: int, price_list: int | None) -> list[tuple[Price, Rating]]:
+        """Return the prices of a version as they stand in a contract: negotiated, of the group's list, or their own."""
+        return [(price, self._agreed(price, s, price_list)) for price in self.prices[version]]
+
+    def _agreed(self, price: Price, s: Subscription, price_list: int | None) -> Rating:
+        if row := self.negotiated.get((s.pk, price.pk)):
+            return rating_of(row.model, row.params)
+        if price_list and (entry := self.listed.get((price_list, price.version.plan_id, price.code))):
+            return rating_of(entry.model, entry.params)
+        if price.pk not in self.own:
+            self.own[price.pk] = rating_of(price.model, price.params)
+        return self.own[price.pk]
+
+
 def load(subscriptions: Sequence[Subscription]) -> dict[int, Contract]:
     """Return each subscription's contract by its id.
 
     A price is the negotiated one, else the group list's, else the plan's own. Expects `version` and `seller` to be
     selected along.
     """
-    prices = _prices({s.version_id for s in subscriptions})
-    negotiated = _negotiated(subscriptions)
-    listed = _listed({s.price_list_id for s in subscriptions if s.price_list_id})
-    quantities = _quantities(subscriptions)
-    own = {price.pk: rating_of(price.model, price.params) for known in prices.values() for price in known}
-    withdrawn = _withdrawn(subscriptions)
-    known: Clauses = {}
-    found = {}
-    for s in subscriptions:
-        ratings = [_override(p, s, negotiated, listed) or own[p.pk] for p in prices[s.version_id]]
-        found[s.pk] = _contract(s, list(zip(prices[s.version_id], ratings, strict=True)), quantities, known, withdrawn)
-    return found
+    former = _former(subscriptions)
+    stood: list[Subscription | FormerTerms] = [*subscriptions, *(terms for known in former.values() for terms in known)]
+    shelf = _Shelf(
+        prices=_prices({one.version_id for one in stood}),
+        negotiated=_negotiated(subscriptions),
+        listed=_listed({one.price_list_id for one in stood if one.price_list_id}),
+        quantities=_quantities(subscriptions),
+        withdrawn=_withdrawn(subscriptions),
+        former=former,
+        turning=_turning(subscriptions),
+    )
+    return {s.pk: _contract(s, shelf) for s in subscriptions}
 
 
 def last_periods(subscriptions: Iterable[Subscription]) -> dict[int, dict[Interval, Stretch]]:
     """Return, for each subscription and rhythm, the period that was opened last."""
     found: dict[int, dict[Interval, Stretch]] = defaultdict(dict)
+    # Of two that begin on one day the first was cut on it, and is empty.
     rows = (
         BillingPeriod.objects.filter(among("subscription", (s.pk for s in subscriptions)))
-        .order_by("subscription_id", "interval", "-start")
+        .order_by("subscription_id", "interval", "-start", "-end", "-pk")
         .distinct("subscription_id", "interval")
     )
     for row in rows:
@@ -70,8 +113,10 @@ def stretch(period: BillingPeriod) -> Stretch:
     """Return a stored period as planning knows it."""
     zone = period.zone
     whole_start, whole_end = local_day(period.whole_start, zone), local_day(period.whole_end, zone)
-    span = Span(0, period.start_on, period.end_on, whole_start, whole_end, zone)
-    return Stretch(Interval(period.interval), span, period.trial, period.pk, period.closed_at is not None)
+    end_on = period.end_on
+    cut_at = None if local_midnight(end_on, zone) == period.end else period.end
+    span = Span(0, period.start_on, end_on + timedelta(days=1) if cut_at else end_on, whole_start, whole_end, zone)
+    return Stretch(Interval(period.interval), span, period.trial, period.pk, period.closed_at is not None, cut_at)
 
 
 def rating_of(model: str, params: Mapping[str, Any]) -> Rating:
@@ -86,7 +131,9 @@ def _parsed(text: str) -> Rating:
 
 def _prices(versions: set[int]) -> dict[int, list[Price]]:
     found: dict[int, list[Price]] = defaultdict(list)
-    for price in Price.objects.filter(version__in=versions).select_related("meter").order_by("position", "id"):
+    # The version comes along: it is the same few rows, and says how a price's plan splits a period.
+    prices = Price.objects.filter(version__in=versions).select_related("meter", "version")
+    for price in prices.order_by("position", "id"):
         found[price.version_id].append(price)
     return found
 
@@ -103,26 +150,33 @@ def _listed(lists: set[int]) -> dict[tuple[int, int, str], PriceListEntry]:
 
 def _quantities(subscriptions: Sequence[Subscription]) -> Quantities:
     found: dict[tuple[int, int], list[tuple[Any, Any, Any]]] = defaultdict(list)
-    rows = SubscriptionItem.objects.filter(among("subscription", (s.pk for s in subscriptions)))
-    told = rows.values_list("subscription_id", "price_id", "quantity", "during__startswith", "during__endswith")
+    rows = SubscriptionItem.objects.filter(among("subscription", (s.pk for s in subscriptions)), during__isempty=False)
+    told = rows.order_by("during").values_list(
+        "subscription_id", "price_id", "quantity", "during__startswith", "during__endswith"
+    )
     for subscription, price, quantity, start, end in told:
         found[subscription, price].append((start, end, quantity))
     return found
 
 
-def _override(
-    price: Price,
-    subscription: Subscription,
-    negotiated: Mapping[tuple[int, int], NegotiatedPrice],
-    listed: Mapping[tuple[int, int, str], PriceListEntry],
-) -> Rating | None:
-    if row := negotiated.get((subscription.pk, price.pk)):
-        return rating_of(row.model, row.params)
-    if subscription.price_list_id and (
-        entry := listed.get((subscription.price_list_id, subscription.plan_id, price.code))
-    ):
-        return rating_of(entry.model, entry.params)
-    return None
+def _former(subscriptions: Sequence[Subscription]) -> dict[int, list[FormerTerms]]:
+    """Return what subscriptions were before their changes, oldest first; few were ever changed."""
+    changed = [s.pk for s in subscriptions if s.terms_since > local_midnight(s.start_on, s.zone)]
+    found: dict[int, list[FormerTerms]] = defaultdict(list)
+    rows = FormerTerms.objects.filter(among("subscription", changed)).select_related("version").order_by("since", "pk")
+    for terms in rows if changed else ():
+        if terms.since < terms.until:
+            found[terms.subscription_id].append(terms)
+    return found
+
+
+def _turning(subscriptions: Sequence[Subscription]) -> set[int]:
+    waiting = {s.pk: s.version.interval for s in subscriptions if s.changes_on}
+    if not waiting:
+        return set()
+    changes = Change.objects.filter(among("subscription", waiting), kind="plan", status="scheduled")
+    told = changes.values_list("subscription_id", "version__interval")
+    return {pk for pk, interval in told if interval != waiting[pk]}
 
 
 def _withdrawn(subscriptions: Sequence[Subscription]) -> set[int]:
@@ -132,11 +186,11 @@ def _withdrawn(subscriptions: Sequence[Subscription]) -> set[int]:
     return {one.pk for one in gone}
 
 
-def _contract(
-    s: Subscription, rated: list[tuple[Price, Rating]], quantities: Quantities, known: Clauses, withdrawn: set[int]
-) -> Contract:
-    version = s.version
-    by_itself = s.auto_renew and s.renewal_consent_id not in withdrawn
+def _contract(s: Subscription, shelf: _Shelf) -> Contract:
+    version, by_itself = s.version, s.auto_renew and s.renewal_consent_id not in shelf.withdrawn
+    rated = shelf.rated(s, s.version_id, s.price_list_id)
+    former = shelf.former.get(s.pk, [])
+    time: Time = (s.terms_since if former else None, None)
     return Contract(
         subscription_id=s.pk,
         zone=s.zone,
@@ -144,46 +198,64 @@ def _contract(
         status=s.status,
         start_on=s.start_on,
         anchor_on=s.anchor_on,
+        first_on=s.first_on,
         trial_end_on=s.trial_end_on,
         terms_done=s.terms_done,
         term_start_on=s.term_start_on,
         term_end_on=s.term_end_on,
         end_on=s.end_on,
         # What never costs anything needs no consent to go on.
-        renews=by_itself or all(rating.is_free for _price, rating in rated),
+        renews=(by_itself or all(rating.is_free for _price, rating in rated)) and s.cancelled_at is None,
         # A trial that turned into the paid plan stays so, whatever becomes of renewal later.
         trial_pays=version.after_trial == "pays" and (by_itself or s.status not in BEFORE_PAID),
         interval=Interval(version.interval),
         term=Interval(version.term),
-        alignment=Alignment(version.alignment),
-        billing_day=version.billing_day,
-        clauses=tuple(_known_clause(s, price, rating, quantities, rated, known) for price, rating in rated),
+        alignment=Alignment(s.alignment),
+        billing_day=s.billing_day,
+        clauses=tuple(_known_clause(s, price, rating, rated, shelf, time) for price, rating in rated),
+        former=tuple(clause for terms in former for clause in _former_clauses(s, terms, shelf)),
+        commitments=tuple(_commitments(s, former)),
+        pause_on=s.pause_on,
+        changes_on=s.changes_on,
+        changes_rhythm=s.pk in shelf.turning,
+        ended_at=s.ended_at,
     )
 
 
+def _former_clauses(s: Subscription, terms: FormerTerms, shelf: _Shelf) -> list[Clause]:
+    rated = shelf.rated(s, terms.version_id, terms.price_list_id)
+    return [_known_clause(s, price, rating, rated, shelf, (terms.since, terms.until)) for price, rating in rated]
+
+
+def _commitments(s: Subscription, former: Sequence[FormerTerms]) -> list[Commitment]:
+    found = [
+        Commitment(terms.minimum_minor, Interval(terms.version.interval), terms.since, terms.until)
+        for terms in former
+        if terms.minimum_minor
+    ]
+    minor = s.version.minimum_minor if s.minimum_minor is None else s.minimum_minor
+    since = s.terms_since if former else None
+    return [*found, Commitment(minor, Interval(s.version.interval), since, None)] if minor else found
+
+
 def _known_clause(
-    s: Subscription,
-    price: Price,
-    rating: Rating,
-    quantities: Quantities,
-    rated: Sequence[tuple[Price, Rating]],
-    known: Clauses,
+    s: Subscription, price: Price, rating: Rating, rated: Sequence[tuple[Price, Rating]], shelf: _Shelf, time: Time
 ) -> Clause:
-    held = tuple(quantities.get((s.pk, price.pk), ()))
+    held = tuple(shelf.quantities.get((s.pk, price.pk), ()))
     # Equal ratings are one object (`rating_of` keeps them), and its id is a shorter key than its content.
-    key = (price.pk, id(rating), held)
-    if key not in known:
-        known[key] = _clause(price, rating, s.version, s.seller, held, rated)
-    return known[key]
+    key = (price.pk, id(rating), held, time)
+    if key not in shelf.clauses:
+        shelf.clauses[key] = _clause(price, rating, s.seller, held, rated, time)
+    return shelf.clauses[key]
 
 
 def _clause(
     price: Price,
     rating: Rating,
-    version: PlanVersion,
     seller: Seller,
     quantities: tuple[tuple[Any, Any, Any], ...],
     sisters: Sequence[tuple[Price, Rating]],
+    time: Time,
 ) -> Clause:
     return Clause(
         price_id=price.pk,
@@ -194,13 +266,16 @@ def _clause(
         unit=price.unit or (price.meter.unit if price.meter else ""),
         unit_en=price.unit_en or (price.meter.unit_en if price.meter else ""),
         price=rating,
-        interval=Interval(price.interval or version.interval),
+        interval=Interval(price.interval or price.version.interval),
         advance=price.timing == Price.Timing.ADVANCE,
         one_off=price.one_off,
         optional=price.optional,
         tax_rate=seller.tax_rate if price.tax_rate is None else price.tax_rate,
         meter=_metered(price, sisters),
         quantities=quantities,
+        proration=price.version.proration,
+        since=time[0],
+        until=time[1],
     )
 
 

@@ -4,32 +4,57 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from billing import contracts
+from billing import contracts, settled
 from billing.charges import Line
 from billing.charging import Worth, is_metered, of_usage
-from billing.measures import asks_for_transactions, measure, want
+from billing.measures import Question, measure
 from billing.models import BillingPeriod, Charge, Subscription
 from billing.money import plain
-from billing.planning import Clause, Contract, Stretch
+from billing.terms import Clause, Contract, Stretch
+from billing.undoing import Charged, undo
 from tenants.bulk import among
 from usage import measuring
 from usage.periods import local_day
 
+# A price in a part of a period: the period's id, the price, and what tells the part apart.
+Place = tuple[int | None, int | None, str]
+
 
 @dataclass(slots=True)
 class Billed:
-    """What the charges of one price in one period come to, before discount."""
+    """What the charges of one price in one part of a period come to, before discount."""
 
-    amount_minor: int = 0
-    exact: Decimal = Decimal(0)
-    quantity: Decimal = Decimal(0)
-    times: int = 0
-    first: int | None = None
+    charges: list[Charge] = field(default_factory=list)
+
+    @property
+    def amount_minor(self) -> int:
+        """Their sum before discount."""
+        return sum(charge.undiscounted_minor for charge in self.charges)
+
+    @property
+    def exact(self) -> Decimal:
+        """Their sum, unrounded."""
+        return sum((charge.exact for charge in self.charges), Decimal(0))
+
+    @property
+    def quantity(self) -> Decimal:
+        """The quantity that they charge."""
+        return sum((charge.quantity for charge in self.charges), Decimal(0))
+
+    @property
+    def times(self) -> int:
+        """How often it was measured again with a difference."""
+        return sum(charge.reason == Charge.Reason.LATE for charge in self.charges)
+
+    @property
+    def first(self) -> int | None:
+        """The charge of the period's close."""
+        return self.charges[0].pk if self.charges else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +102,25 @@ def lines(
     if not touched:
         return []
     billed = _billed({stretch.id for _s, stretch, _c in touched})
-    wants = [want((stretch.id, c.code), s, stretch, c) for s, stretch, c in touched]
-    found = measure(wants, [(stretch.id, c.code) for _s, stretch, c in touched if asks_for_transactions(c)])
+    found = measure([Question(n, s, stretch, clause) for n, (s, stretch, clause) in enumerate(touched)])
+    worths = [of_usage(c, stretch, found[n], currency=s.currency) for n, (s, stretch, c) in enumerate(touched)]
+    differing = [
+        (s, worth, billed[place])
+        for (s, stretch, clause), worth in zip(touched, worths, strict=True)
+        if worth.amount_minor != billed[place := (stretch.id, clause.price_id, worth.cause)].amount_minor
+    ]
+    undone = settled.lines_of(
+        [
+            charge
+            for _s, worth, before in differing
+            if worth.amount_minor < before.amount_minor
+            for charge in before.charges
+        ]
+    )
     dues = _due_days(regular)
-    made = []
-    for s, stretch, clause in touched:
-        worth = of_usage(clause, stretch, found[stretch.id, clause.code], currency=s.currency)
-        before = billed[stretch.id, clause.code]
-        if worth.amount_minor != before.amount_minor:
-            made.append(_difference(s, worth, before, dues.get(s.pk) or local_day(at, s.zone)))
-    return made
+    return [
+        _difference(s, worth, before, undone, dues.get(s.pk) or local_day(at, s.zone)) for s, worth, before in differing
+    ]
 
 
 def _touched(
@@ -109,8 +143,8 @@ def _touched(
         contract, stretch = agreed[period.subscription_id], contracts.stretch(period)
         found += [
             (by_id[period.subscription_id], stretch, clause)
-            for clause in contract.clauses
-            if is_metered(clause, stretch, first=contract.anchor_on) and _holds(period, clause, by_meter)
+            for clause in contract.all_clauses
+            if is_metered(clause, stretch, first=contract.paid_from) and _holds(period, clause, by_meter)
         ]
     return found
 
@@ -123,22 +157,20 @@ def _holds(period: BillingPeriod, clause: Clause, by_meter: Mapping[tuple[int, i
     return any(mark.touches(period.start, period.end) for mark in marks)
 
 
-def _billed(periods: set[int | None]) -> Mapping[tuple[int | None, str], Billed]:
-    found: dict[tuple[int | None, str], Billed] = defaultdict(Billed)
-    rows = Charge.objects.filter(period__in=periods, kind="usage").order_by("pk")
-    for pk, period, code, amount, exact, quantity, reason in rows.values_list(
-        "pk", "period_id", "code", "amount_minor", "exact", "quantity", "reason"
-    ):
-        billed = found[period, code]
-        billed.amount_minor += amount
-        billed.exact += exact
-        billed.quantity += quantity
-        billed.times += reason == Charge.Reason.LATE
-        billed.first = billed.first or pk
+def _billed(periods: set[int | None]) -> Mapping[Place, Billed]:
+    found: dict[Place, Billed] = defaultdict(Billed)
+    places: dict[int, Place] = {}
+    for charge in Charge.objects.filter(period__in=periods, kind="usage").order_by("pk"):
+        if charge.reason == Charge.Reason.PERIOD:
+            places[charge.pk] = (charge.period_id, charge.price_id, charge.cause)
+        place = places.get(charge.corrects_id or charge.pk)
+        if place is not None:
+            found[place].charges.append(charge)
     return found
 
 
-def _difference(s: Subscription, worth: Worth, before: Billed, due_on: date) -> Line:
+def _difference(s: Subscription, worth: Worth, before: Billed, undone: Mapping[int, Charged], due_on: date) -> Line:
+    """Return the line of what changed; below zero it is a credit after discount (rule 14)."""
     details: dict[str, Any] = {
         **worth.details,
         "billed": {
@@ -147,15 +179,20 @@ def _difference(s: Subscription, worth: Worth, before: Billed, due_on: date) -> 
             "amount_minor": before.amount_minor,
         },
     }
+    changed = worth.amount_minor - before.amount_minor
+    known = [undone[charge.pk] for charge in before.charges if charge.pk in undone]
+    backs = undo(known, -changed) if changed < 0 else []
     rest = replace(
         worth,
         quantity=worth.quantity - before.quantity,
         exact=worth.exact - before.exact,
-        amount_minor=worth.amount_minor - before.amount_minor,
+        amount_minor=-sum(back.amount_minor for back in backs) if changed < 0 else changed,
+        undiscounted_minor=changed,
         details=details,
     )
     assert worth.stretch.id is not None
-    return Line(s, rest, due_on, worth.stretch.id, Charge.Reason.LATE, f"{before.times + 1}", before.first)
+    cause = f"{worth.cause}#{before.times + 1}" if worth.cause else f"{before.times + 1}"
+    return Line(s, rest, due_on, worth.stretch.id, Charge.Reason.LATE, cause, before.first, backs)
 
 
 def _due_days(regular: Sequence[Line]) -> dict[int, date]:

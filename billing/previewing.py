@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from django.db.models import Q
+
 from billing import contracts, planning
 from billing.charging import Measure, Worth, in_advance, in_arrears, is_metered, of_usage
-from billing.measures import asks_for_transactions, measure, want
+from billing.measures import Question, measure
 from billing.models import Charge, Subscription
-from billing.planning import Clause, Contract, Stretch
+from billing.terms import Clause, Contract, Stretch
 from usage.periods import local_day
 
 DAY = timedelta(days=1)
@@ -104,17 +106,21 @@ def recompute(charge: Charge) -> Recomputed | None:
     """
     subscription = Subscription.objects.select_related("version", "seller").get(pk=charge.subscription_id)
     contract = contracts.load([subscription])[subscription.pk]
-    clause = next((c for c in contract.clauses if c.price_id == charge.price_id), None)
-    if clause is None or clause.meter is None:
-        return None
+    first = Charge.objects.get(pk=charge.corrects_id) if charge.corrects_id else charge
     stretch = contracts.stretch(charge.period)
-    asked = want("again", subscription, stretch, clause)
-    found = measure([asked], ["again"] if asks_for_transactions(clause) else [])["again"]
-    worth = of_usage(clause, stretch, found, currency=charge.currency)
-    charged = Charge.objects.filter(
-        period=charge.period_id, code=charge.code, reason__in=["period", "late", "correction"]
-    )
-    total = sum(charged.values_list("amount_minor", flat=True))
+    for clause in contract.all_clauses:
+        if clause.price_id != first.price_id or not is_metered(clause, stretch, first=contract.paid_from):
+            continue
+        found = measure([Question("again", subscription, stretch, clause)])["again"]
+        worth = of_usage(clause, stretch, found, currency=charge.currency)
+        if worth.cause == first.cause:
+            return _compared(first, worth, found)
+    return None
+
+
+def _compared(first: Charge, worth: Worth, found: Measure) -> Recomputed:
+    parts = Charge.objects.filter(Q(pk=first.pk) | Q(corrects=first.pk, reason__in=["late", "correction"]))
+    total = sum(parts.values_list("undiscounted_minor", flat=True))
     return Recomputed(total, worth.amount_minor, found.quantity, found.events, worth)
 
 
@@ -124,23 +130,19 @@ def _preview(
     assert subscription.next_at is not None
     next_at = max(subscription.next_at, at)
     due = planning.plan(contract, current, at=next_at)
-    first, proration = contract.anchor_on, subscription.version.proration
+    first, currency = contract.paid_from, contract.currency
     fixed = [
         worth
         for stretch in due.opened
         for clause in contract.clauses
-        if (worth := in_advance(clause, stretch, currency=contract.currency, proration=proration, first=first))
+        if (worth := in_advance(clause, stretch, currency=currency, first=first))
     ]
     fixed += [
         worth
         for stretch in due.closed
-        for clause in contract.clauses
+        for clause in contract.all_clauses
         if clause.meter is None
-        and (
-            worth := in_arrears(
-                clause, stretch, currency=contract.currency, proration=proration, first=first, measured=None
-            )
-        )
+        for worth in in_arrears(clause, stretch, currency=currency, first=first, measured=None)
     ]
     return Preview(
         due_on=local_day(next_at, contract.zone),
@@ -156,12 +158,11 @@ def _usage(
     asked = [
         (stretch, clause)
         for stretch in stretches
-        for clause in contract.clauses
-        if is_metered(clause, stretch, first=contract.anchor_on)
+        for clause in contract.all_clauses
+        if is_metered(clause, stretch, first=contract.paid_from)
     ]
-    wants = [want((s.start, c.code), subscription, s, c) for s, c in asked]
-    found = measure(wants, [(s.start, c.code) for s, c in asked if asks_for_transactions(c)])
-    return [_so_far(clause, stretch, found[stretch.start, clause.code], contract, at) for stretch, clause in asked]
+    found = measure([Question(n, subscription, stretch, clause) for n, (stretch, clause) in enumerate(asked)])
+    return [_so_far(clause, stretch, found[n], contract, at) for n, (stretch, clause) in enumerate(asked)]
 
 
 def _so_far(clause: Clause, stretch: Stretch, found: Measure, contract: Contract, at: datetime) -> UsageSoFar:
@@ -189,6 +190,6 @@ def _forecast(clause: Clause, stretch: Stretch, found: Measure, at: datetime) ->
     grown = found.quantity * Decimal(whole // timedelta(seconds=1)) / Decimal(elapsed // timedelta(seconds=1))
     quantity = grown.quantize(Decimal(1)) if found.quantity == found.quantity.to_integral_value() else round(grown, 2)
     if found.transactions is None:
-        return Measure(quantity, events=found.events)
+        return Measure(quantity, events=found.events, before=found.before)
     # Of prices per transaction: one more transaction of what is still expected.
-    return Measure(quantity, (*found.transactions, quantity - found.quantity), found.events)
+    return Measure(quantity, (*found.transactions, quantity - found.quantity), found.events, found.before)

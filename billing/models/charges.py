@@ -154,7 +154,10 @@ class Charge(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("charge"), _("charges")
         constraints = [
-            models.UniqueConstraint(name="charge_once", fields=["period", "code", "reason", "cause"]),
+            # A change of plan gives back and charges in one period under one code: the credit names what it corrects.
+            models.UniqueConstraint(
+                name="charge_once", fields=["period", "code", "reason", "cause", "corrects"], nulls_distinct=False
+            ),
             models.CheckConstraint(
                 name="charge_reason_known", condition=Q(reason__in=["period", "change", "late", "cap", "correction"])
             ),

@@ -219,5 +219,13 @@ def proration(used: int, whole: int, unit_zh: str, unit_en: str) -> Text:
     return f"按{unit_zh}计：{used} ÷ {whole} {unit_zh}", f"By {unit_en}s: {used} of {whole} {unit_en}s"
 
 
+def given_back(unused: int, whole: int, unit_zh: str, unit_en: str) -> Text:
+    """Say the part of a period that a credit gives back, as it was charged."""
+    return (
+        f"退还已收款中未用的部分：还剩 {unused} {unit_zh}（整期 {whole} {unit_zh}）",
+        f"What was charged for the time not used is given back: {unused} of {whole} {unit_en}s are left",
+    )
+
+
 def _transactions(count: int) -> str:
     return "1 transaction" if count == 1 else f"{count} transactions"

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from billing import formatting, previewing
 from billing.models import Subscription
 from billing.money import Money
-from billing.planning import Clause
+from billing.terms import Clause
 from billing.previewing import UsageSoFar
 from invoices.pages import meters, wording
 from invoices.pages.tables import address

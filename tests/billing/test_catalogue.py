@@ -93,7 +93,6 @@ def test_the_database_seals_a_published_version(qingyu, statement):
             "plan.prices[1].match",
         ),
         ([BASE], {"trial_days": 3, "after_trial": "nowhere"}, "plan.after_trial"),
-        ([BASE], {"minimum": "10.00"}, "plan.minimum"),
         ([BASE], {"minimum": "ten"}, "plan.minimum"),
         ([BASE], {"minimum": 10.5}, "plan.minimum"),
         ([SMS | {"code": "a", "meter": "nothing"}], {}, "plan.prices[0].meter"),

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.planning import Clause, Contract, Stretch, plan
+from billing.planning import plan
+from billing.terms import Clause, Contract, Stretch
 from billing.rating import parse_price
 from usage.periods import Alignment, Interval, local_midnight
 
@@ -58,6 +59,7 @@ def contracts(draw) -> Contract:
         status="pending",
         start_on=start,
         anchor_on=start + timedelta(days=trial),
+        first_on=start,
         trial_end_on=start + timedelta(days=trial) if trial else None,
         terms_done=0,
         term_start_on=start,
@@ -148,7 +150,7 @@ def test_it_says_when_it_is_due_next(contract):
 
 @pytest.mark.parametrize("status", ["ended", "paused"])
 def test_it_plans_nothing_for_what_is_over(status):
-    contract = contracts_example(status)
+    contract = replace(contracts_example(status), pause_on=date(2026, 1, 1) if status == "paused" else None)
     assert plan(contract, {}, at=horizon(contract)).opened == ()
 
 
@@ -161,6 +163,7 @@ def contracts_example(status: str) -> Contract:
         status=status,
         start_on=day,
         anchor_on=day,
+        first_on=day,
         trial_end_on=None,
         terms_done=0,
         term_start_on=day,

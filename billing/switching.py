@@ -1,0 +1,187 @@
+"""Switch: put a change of plan in force, at once or when its day has come. Nothing is charged here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import Func, Value
+
+from billing import contracts
+from billing.models import Change, FormerTerms, Price, Subscription, SubscriptionItem
+from usage.periods import Alignment, Interval, Schedule, local_day, local_midnight
+
+# What a switch changes of the subscription's own row.
+FIELDS = [
+    "plan",
+    "version",
+    "price_list",
+    "acceptance",
+    "anchor_on",
+    "first_on",
+    "terms_since",
+    "alignment",
+    "billing_day",
+    "terms_done",
+    "term_start_on",
+    "term_end_on",
+    "changes_on",
+    "next_at",
+]
+
+
+def apply(due: Sequence[Subscription], *, at: datetime) -> list[Subscription]:
+    """Switch the subscriptions whose scheduled change of plan has come; return them as they are now, due again."""
+    if not due:
+        return []
+    changes = Change.objects.filter(
+        subscription__in=[s.pk for s in due], kind=Change.Kind.PLAN, status=Change.Status.SCHEDULED
+    )
+    waiting = {change.subscription_id: change for change in changes.select_related("version__plan")}
+    for s in due:
+        s.refresh_from_db()
+        switch(s, waiting[s.pk], at=at)
+    return contracts.with_terms(Subscription.objects.filter(pk__in=[s.pk for s in due]).order_by("pk"))
+
+
+def switch(s: Subscription, change: Change, *, at: datetime) -> None:
+    """Make of a locked subscription what a change of plan says, from its first instant on; mark the change as applied.
+
+    The same interval keeps the schedule, and a new term counts on the anchor's grid; another interval begins a new period
+    and a new anchor on that day (CONTRACTS rule 3). Quantities and modules go on by the code of their price.
+    """
+    version = change.version
+    assert version is not None
+    assert change.acceptance is not None
+    split = max(change.effective_at, s.terms_since)
+    on = local_day(split, s.zone)
+    FormerTerms.objects.create(
+        tenant_id=s.tenant_id,
+        subscription=s,
+        change=change,
+        version_id=s.version_id,
+        price_list_id=s.price_list_id,
+        acceptance_id=s.acceptance_id,
+        anchor_on=s.anchor_on,
+        minimum_minor=s.version.minimum_minor if s.minimum_minor is None else s.minimum_minor,
+        since=s.terms_since,
+        until=split,
+    )
+    _carry_over(s, version.pk, split)
+    _reckon_terms(s, change, on)
+    s.plan, s.version, s.price_list, s.acceptance = version.plan, version, change.price_list, change.acceptance
+    s.first_on, s.terms_since, s.changes_on = on, split, None
+    s.next_at = min(s.next_at or split, split)
+    s.save(update_fields=FIELDS)
+    if s.cancelled_at:
+        # A cancellation outlives the change and falls at the new term's end (rule 7).
+        last_until(s, local_midnight(s.term_end_on, s.zone))
+    settle(change, Change.Status.APPLIED, at)
+
+
+def settle(change: Change, status: str, at: datetime) -> None:
+    """Mark a change as applied or withdrawn."""
+    change.status, change.settled_at = status, at
+    change.save(update_fields=["status", "settled_at"])
+
+
+def last_until(s: Subscription, over: datetime | None) -> None:
+    """Let a subscription's time in force end at an instant; None leaves it open."""
+    Subscription.objects.filter(pk=s.pk).update(
+        during=Func(Func("during", function="lower"), Value(over), function="tstzrange")
+    )
+
+
+def hold(s: Subscription, price: Price, quantity: Decimal | None, since: datetime) -> None:
+    """Let a quantity of a price stand from an instant on, in place of what stood there; None takes it away."""
+    upper = Subscription.objects.values_list("during", flat=True).get(pk=s.pk).upper
+    for item in SubscriptionItem.objects.filter(subscription=s.pk, price=price, during__isempty=False):
+        if item.during.upper is None or item.during.upper > since:
+            start = item.during.lower
+            item.during = DateTimeTZRange(start, since) if start < since else DateTimeTZRange(empty=True)
+            item.save(update_fields=["during"])
+    if quantity is not None and (upper is None or since < upper):
+        during = DateTimeTZRange(since, upper)
+        SubscriptionItem.objects.create(
+            tenant_id=s.tenant_id, subscription=s, price=price, quantity=quantity, during=during
+        )
+
+
+def forget(s: Subscription, change: Change) -> None:
+    """Take a removal back that waits: what was held goes on."""
+    assert change.price is not None
+    hold(s, change.price, change.before, change.effective_at)
+
+
+def end_items(s: Subscription, over: datetime) -> None:
+    """Let everything that is held end at an instant."""
+    for item in SubscriptionItem.objects.filter(subscription=s.pk, during__isempty=False):
+        start, upper = item.during.lower, item.during.upper
+        if upper is None or upper > over:
+            item.during = DateTimeTZRange(start, over) if start < over else DateTimeTZRange(empty=True)
+            item.save(update_fields=["during"])
+
+
+def is_in_trial(s: Subscription, instant: datetime) -> bool:
+    """Return whether nothing is charged yet at an instant, for it is before the end of the trial."""
+    return s.trial_end_on is not None and instant < local_midnight(s.trial_end_on, s.zone)
+
+
+def held(s: Subscription, prices: Sequence[Price], instant: datetime) -> dict[str, Decimal]:
+    """Return the quantities in force at an instant by the code of their price."""
+    codes = {price.pk: price.code for price in prices}
+    rows = SubscriptionItem.objects.filter(subscription=s.pk, price__in=codes, during__contains=instant)
+    return {codes[row.price_id]: row.quantity for row in rows}
+
+
+def taken_over(prices: Sequence[Price], before: Mapping[str, Decimal]) -> Iterator[tuple[Price, Decimal]]:
+    """Yield what is taken of each price of a new plan: what was held of the same code, else what the plan comes with."""
+    for price in prices:
+        if price.code in before:
+            yield price, before[price.code]
+        elif not price.optional and price.kind != Price.Kind.USAGE:
+            yield price, Decimal(price.kind != Price.Kind.SEAT)
+
+
+def _carry_over(s: Subscription, version_id: int, split: datetime) -> None:
+    items = SubscriptionItem.objects.filter(subscription=s.pk, during__isempty=False)
+    before = held(s, list(Price.objects.filter(version=s.version_id)), split)
+    upper = s.during.upper
+    for item in items.exclude(during__endswith__lte=split):
+        start = item.during.lower
+        item.during = DateTimeTZRange(start, split) if start < split else DateTimeTZRange(empty=True)
+        item.save(update_fields=["during"])
+    prices = list(Price.objects.filter(version=version_id).order_by("position", "pk"))
+    SubscriptionItem.objects.bulk_create(
+        SubscriptionItem(
+            tenant_id=s.tenant_id,
+            subscription=s,
+            price=price,
+            quantity=quantity,
+            during=DateTimeTZRange(split, upper),
+        )
+        for price, quantity in taken_over(prices, before)
+    )
+
+
+def _reckon_terms(s: Subscription, change: Change, on: date) -> None:
+    """Reckon anchor and term anew: before the trial's end, with another interval, with another term, or not at all."""
+    version = change.version
+    assert version is not None
+    turns = version.interval != s.version.interval
+    before_paid = is_in_trial(s, change.effective_at) or s.status == Subscription.Status.PENDING
+    if turns or before_paid:
+        s.anchor_on = s.anchor_on if before_paid else on
+        s.alignment, s.billing_day = version.alignment, version.billing_day
+    elif version.term == s.version.term:
+        return
+    if s.end_on and not s.auto_renew:
+        # A contract of fixed length is one term, to its end.
+        return
+    schedule = Schedule(s.anchor_on, Interval(version.interval), s.zone, Alignment(s.alignment), s.billing_day)
+    term = Interval(version.term)
+    number, end = schedule.term_containing(term, max(on, s.anchor_on))
+    s.terms_done, s.term_end_on = number - 1, end
+    s.term_start_on = schedule.term_end(term, number - 1) if number > 1 else s.anchor_on
