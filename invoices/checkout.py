@@ -1,0 +1,151 @@
+"""What a customer confirms with money attached: billing's verb, its documents, and the payment, in one transaction.
+
+The lines of a confirmed purchase or change are invoiced at once and alone (CONTRACTS rule 9). What a member confirms with the
+price shown is no automatic deduction (rule 16). `preview` does the very same and keeps nothing of it, so preview equals bill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from billing import changing, closing, discounts, quantities, subscriptions
+from billing.changing import Changed
+from billing.models import Change, Charge, PlanVersion, Subscription
+from billing.orders import Order
+from invoices import announcing, collection, drafting, issuing
+from invoices.models import CreditNote, Invoice, InvoiceLine
+from tenants.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What became of a confirmation: the subscription, the change, and the ids of the documents made of it."""
+
+    subscription: Subscription
+    change: Change | None = None
+    invoices: list[int] = field(default_factory=list)
+    credit_notes: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a confirmation would do: the change, and its documents with their lines; none of them exists."""
+
+    change: Change | None
+    invoices: list[Invoice]
+    lines: list[InvoiceLine]
+    credit_notes: list[CreditNote]
+
+    @property
+    def total_minor(self) -> int:
+        """What would be asked for, less what would be given back, in minor units with tax."""
+        return sum(invoice.total_minor for invoice in self.invoices) - self.credited_minor
+
+    @property
+    def credited_minor(self) -> int:
+        """What would be given back by credit notes."""
+        return sum(note.total_minor for note in self.credit_notes)
+
+
+@transaction.atomic
+def subscribe(order: Order, *, at: datetime, by: User | None) -> Confirmed:
+    """Start a subscription that a member confirmed, and bill what it costs now; raise the refusal of an order."""
+    subscription = subscriptions.start_one(order, at=at, by=by)
+    closing.close([subscription.pk], at=at, alone=True)
+    waiting = Charge.objects.waiting().filter(subscription=subscription).order_by("pk")
+    return _bill(subscription, None, list(waiting.values_list("pk", flat=True)), at=at, by=by)
+
+
+@transaction.atomic
+def change_plan(
+    subscription: Subscription, version: PlanVersion, *, when: str | None = None, at: datetime, by: User | None
+) -> Confirmed:
+    """Change the plan, now or at the period's end (rule 6 where not said)."""
+    return _of(subscription, changing.change_plan(subscription, version, when=when, at=at, by=by), at=at, by=by)
+
+
+@transaction.atomic
+def set_quantity(
+    subscription: Subscription, code: str, quantity: Decimal, *, at: datetime, by: User | None
+) -> Confirmed:
+    """Set how many seats, or of another price, are held."""
+    return _of(subscription, quantities.set_quantity(subscription, code, quantity, at=at, by=by), at=at, by=by)
+
+
+@transaction.atomic
+def add_module(subscription: Subscription, code: str, *, at: datetime, by: User | None) -> Confirmed:
+    """Take an optional price from now on."""
+    return _of(subscription, quantities.add_module(subscription, code, at=at, by=by), at=at, by=by)
+
+
+@transaction.atomic
+def remove_module(subscription: Subscription, code: str, *, at: datetime, by: User | None) -> Confirmed:
+    """Give an optional price up."""
+    return _of(subscription, quantities.remove_module(subscription, code, at=at, by=by), at=at, by=by)
+
+
+@transaction.atomic
+def cancel(subscription: Subscription, *, when: str = "period_end", at: datetime, by: User | None) -> Confirmed:
+    """Cancel now, or with the term."""
+    return _of(subscription, changing.cancel(subscription, when=when, at=at, by=by), at=at, by=by)
+
+
+@transaction.atomic
+def keep(subscription: Subscription, *, at: datetime, by: User | None) -> Confirmed:
+    """Withdraw a cancellation and what else waits."""
+    return _of(subscription, changing.keep(subscription, at=at, by=by), at=at, by=by)
+
+
+@transaction.atomic
+def pause(subscription: Subscription, *, at: datetime, by: User | None) -> Confirmed:
+    """Pause from the period's end on."""
+    return _of(subscription, changing.pause(subscription, at=at, by=by), at=at, by=by)
+
+
+@transaction.atomic
+def resume(subscription: Subscription, *, at: datetime, by: User | None) -> Confirmed:
+    """End a pause; the rest of the running period is charged."""
+    return _of(subscription, changing.resume(subscription, at=at, by=by), at=at, by=by)
+
+
+@transaction.atomic
+def redeem(subscription: Subscription, code: str, *, at: datetime, by: User | None) -> Confirmed:
+    """Redeem a coupon for a subscription; it gives from the next bill on."""
+    discounts.redeem(subscription, code, at=at, by=by)
+    return Confirmed(subscription)
+
+
+def preview(confirm: Callable[[], Confirmed]) -> Preview:
+    """Return what a confirmation would do, and take all of it back: `preview(lambda: checkout.add_module(...))`."""
+    with transaction.atomic():
+        confirmed = confirm()
+        told = Preview(
+            confirmed.change,
+            list(Invoice.objects.filter(pk__in=confirmed.invoices).order_by("pk")),
+            list(InvoiceLine.objects.filter(invoice__in=confirmed.invoices).order_by("invoice", "position")),
+            list(CreditNote.objects.filter(pk__in=confirmed.credit_notes).order_by("pk")),
+        )
+        transaction.set_rollback(True)
+    return told
+
+
+def _of(subscription: Subscription, changed: Changed, *, at: datetime, by: User | None) -> Confirmed:
+    return _bill(subscription, changed.change, changed.charges, at=at, by=by)
+
+
+def _bill(
+    subscription: Subscription, change: Change | None, charges: Sequence[int], *, at: datetime, by: User | None
+) -> Confirmed:
+    """Make the documents of a confirmation at once and alone, and pay them where the way of payment allows it."""
+    current = Subscription.objects.select_related("version", "seller").get(pk=subscription.pk)
+    origin = change.cause if change else f"start:{subscription.pk}"
+    drafted = drafting.draft_alone(charges, origin=origin, at=at) if charges else drafting.Drafted()
+    issued = issuing.issue(drafted.invoices, at=at, by=by)
+    announcing.confirmed(current, at=at)
+    collection.pay_confirmed(issued, at=at, by=by)
+    return Confirmed(current, change, drafted.invoices, drafted.credit_notes)
