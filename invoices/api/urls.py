@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from invoices.api import bills, credits, payments
+from invoices.api import bills, credits, payments, rehearsals
 from tenants.validators import CODE
 
 NUMBER = rf"(?P<number>{CODE.strip('^$')})"
@@ -11,5 +11,6 @@ urlpatterns = [
     re_path(rf"^invoices/{NUMBER}$", bills.OneInvoice.as_view(), name="invoice"),
     path("credit-notes", credits.CreditNotes.as_view(), name="credit-notes"),
     re_path(rf"^credit-notes/{NUMBER}$", credits.OneCreditNote.as_view(), name="credit-note"),
+    path("rehearsals", rehearsals.Rehearsals.as_view(), name="rehearsals"),
     path("payments", payments.Payments.as_view(), name="payments"),
 ]

@@ -54,7 +54,7 @@ def rehearse(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rehearse_all(stories: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    """Yield the answer to each story; one that cannot be read answers with its error and harms no other."""
+    """Yield the answer to each story; one that cannot be read, or that breaks, answers so and harms no other."""
     return (_answer(data) for data in stories)
 
 
@@ -72,6 +72,11 @@ def _answer(data: Any) -> dict[str, Any]:
         return rehearse(data)
     except DomainError as refusal:
         return {"name": reading.name_of(data), "error": refusal.as_dict()}
+    except Exception as fault:
+        # A fault of ours; the other stories of the call are played all the same.
+        log.exception("a rehearsal broke", story=reading.name_of(data))
+        told = {"code": "failed", "path": "", "message": f"{type(fault).__name__}: {fault}"}
+        return {"name": reading.name_of(data), "error": told}
 
 
 def _play(story: Story) -> dict[str, Any]:
@@ -92,7 +97,6 @@ def _play(story: Story) -> dict[str, Any]:
 def _walk(world: World, steps: list[Step]) -> None:
     """Go through time until the story's end, or until a strict story is stopped."""
     until = world.story.until
-    due.do(world)
     following, kinds = due.after(world)
     place = 0
     while not world.stopped:

@@ -46,7 +46,9 @@ def _authorise(fields: Fields, key: str, zone: str) -> dict[str, Any] | None:
     """Read what a purchase authorises: null for nothing, else scope and ceilings."""
     if fields.data.get(key) is None:
         return None
-    return read_keys(words.table(fields, key), AUTHORISATION, frozenset(), zone)
+    given = words.table(fields, key)
+    given.only(AUTHORISATION)
+    return read_keys(given, AUTHORISATION, frozenset(), zone)
 
 
 def _invoice(fields: Fields, key: str, _zone: str) -> int | str:
