@@ -2,8 +2,9 @@
 
 A file has two keys. `story` is a story of CONTRACTS §2, word for word. `expect` is what was reckoned by hand:
 
-    invoices:                     # all of them; compared by day of issue, within a day by tenant
-      - issued: 2026-02-28        # local day, or a longer beginning of `issued_at`; `draft` for one that is not issued
+    invoices:                     # all of them; compared tenant by tenant, in the order of their days
+      - issued: 2026-02-28        # local day, or a longer beginning of `issued_at`, or an instant with its offset;
+                                  # `draft` for one that is not issued
         tenant: acme              # may be left out where the story has one tenant
         status: open              # as all that follow: compared where it is given
         lines:                    # price  first day/day after the last  quantity  amount before discount  reason  discounts
@@ -18,7 +19,8 @@ A file has two keys. `story` is a story of CONTRACTS §2, word for word. `expect
     refused: [4 conflict]         # none where it is left out: step, code
     subscriptions: [acme standard active 2026-02-28/2026-03-31]                # compared where it is given
     payments: [acme wallet succeeded 9.00 2026-02-28]                          # the same; the last word begins `at`
-    notices: [acme charge_announced 2026-02-21 2026-02-28T00:00 209.00]        # the same; at, charge_at, total
+    notices: [acme charge_announced 2026-02-21 2026-02-28T00:00 209.00]        # the same; at, charge_at, total; reminders
+                                                                               # only where one is expected
     wallets: {acme: "91.00"}                                                   # the same
     invalid: steps[0].quantity    # in place of all others: the whole story is refused, with this path
 
@@ -29,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -116,7 +119,7 @@ def _invoices(expect: Mapping[str, Any], told: Told) -> tuple[list[str], list[st
 
 
 def _in_order(invoices: Sequence[Told], issued: Callable[[Told], str]) -> list[Told]:
-    return sorted(invoices, key=lambda one: (issued(one)[:10], one.get("tenant", ""), Decimal(one["total"])))
+    return sorted(invoices, key=lambda one: (one.get("tenant", ""), issued(one)[:10], Decimal(one["total"])))
 
 
 def _wanted(one: Told, real: Told | None) -> str:
@@ -138,7 +141,18 @@ def _real(one: Told, wanted: Told | None) -> str:
         text = _line([line["price"], period, line["quantity"], line["amount"], line["reason"], *discounts])
         if Decimal(line["amount"]) or text in expected:
             lines.append(text)
-    return _sheet(issued[: len(asked["issued"])] if asked else issued[:10], head | sums, lines)
+    return _sheet(_moment(issued, asked.get("issued", "")), head | sums, lines)
+
+
+def _moment(real: str, asked: str) -> str:
+    """Return an instant as it was asked for: in the zone, or as far, that the expectation names."""
+    if (
+        "T" in asked
+        and datetime.fromisoformat(asked).tzinfo
+        and datetime.fromisoformat(real) == datetime.fromisoformat(asked)
+    ):
+        return asked
+    return real[: len(asked) or 10]
 
 
 def _line(words: Sequence[str]) -> str:
@@ -187,8 +201,10 @@ def _payments(expect: Mapping[str, Any], told: Told) -> tuple[list[str], list[st
 
 def _notices(expect: Mapping[str, Any], told: Told) -> tuple[list[str], list[str]]:
     wanted = _words(expect, "notices")
+    kinds = {"charge_announced", *(text.split()[1] for text in wanted)}
+    told_of = [one for one in told["notices"] if one["kind"] in kinds]
     got = []
-    for one, text in zip(told["notices"], [*wanted, *[""] * len(told["notices"])], strict=False):
+    for one, text in zip(told_of, [*wanted, *[""] * len(told_of)], strict=False):
         _tenant, _kind, at, charge_at, _total = text.split() if text else ("", "", one["at"], one["charge_at"], "")
         moments = one["at"][: len(at)], (one["charge_at"] or "")[: len(charge_at)]
         got.append(" ".join([one["tenant"], one["kind"], *moments, one["total"]]))
