@@ -81,8 +81,8 @@ def _common(paper: Invoice | CreditNote, language: str) -> dict[str, Any]:
         "language": "zh-Hans" if chinese else "en",
         "number": paper.number or "",
         "issue_date": local_day(paper.issued_at, paper.zone),
-        "seller": _seller(seller, chinese),
-        "buyer": _buyer(buyer, chinese),
+        "seller": seller_party(seller, chinese),
+        "buyer": buyer_party(buyer, chinese),
         "currency": paper.currency,
         "total_minor": paper.total_minor,
         "net_minor": paper.total_minor - paper.tax_minor,
@@ -101,7 +101,8 @@ def verification_code(paper: Invoice | CreditNote) -> str:
     return "-".join((digest[:4], digest[4:8], digest[8:12]))
 
 
-def _seller(copy: Mapping[str, Any], chinese: bool) -> Party:
+def seller_party(copy: Mapping[str, Any], chinese: bool) -> Party:
+    """Return the seller as a document prints it, of the copy that it keeps."""
     return Party(
         legal_name=copy["legal_name"],
         tax_number=copy["tax_number"],
@@ -115,7 +116,8 @@ def _seller(copy: Mapping[str, Any], chinese: bool) -> Party:
     )
 
 
-def _buyer(copy: Mapping[str, Any], chinese: bool) -> Party:
+def buyer_party(copy: Mapping[str, Any], chinese: bool) -> Party:
+    """Return the buyer as a document prints it, of the copy that it keeps."""
     return Party(
         legal_name=copy["name"] if chinese else copy["name_en"] or copy["name"],
         tax_number=copy["tax_number"],

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from billing import orders
-from billing.models import Price
+from billing.models import Price, PriceListEntry
 from billing.models.catalogue import Status
 from billing.orders import Order
 from invoices.models import Quote
@@ -50,6 +50,23 @@ def own_price(quote: Quote, price: Price) -> tuple[str, Mapping[str, Any]]:
     if (agreed := quote.prices.get(price.code)) is None:
         return price.model, price.params
     return agreed["model"], {key: value for key, value in agreed.items() if key != "model"}
+
+
+def settle_prices(quote: Quote) -> None:
+    """Write the prices of the customer's group into the quote, so that what is offered is what is charged."""
+    entries = PriceListEntry.objects.filter(
+        plan=quote.version.plan_id,
+        price_list__group=quote.tenant.group_id,
+        price_list__seller=quote.seller_id,
+        price_list__status=Status.PUBLISHED,
+    )
+    if quote.tenant.group_id:
+        listed = {entry.price_code: {**entry.params, "model": entry.model} for entry in entries}
+        quote.prices = {code: price for code, price in listed.items() if code in _codes(quote)} | quote.prices
+
+
+def _codes(quote: Quote) -> set[str]:
+    return {price.code for price in prices(quote)}
 
 
 def check(quote: Quote) -> None:

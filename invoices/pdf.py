@@ -26,7 +26,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from billing import formatting
+from invoices import quoted
 from invoices.document import InvoiceDocument
+from invoices.quoted import QuoteDocument
 from tenants import printable
 
 
@@ -61,7 +63,7 @@ LOGGER = logging.getLogger("weasyprint")
 LOGGER.setLevel(logging.WARNING)
 
 
-def render(document: InvoiceDocument) -> bytes:
+def render(document: InvoiceDocument | QuoteDocument) -> bytes:
     """Return the document as PDF; the same document gives the same bytes.
 
     Raises `tenants.printable.Unprintable` with the characters named when one of them cannot be printed.
@@ -74,8 +76,10 @@ def render(document: InvoiceDocument) -> bytes:
     return pdf
 
 
-def markup(document: InvoiceDocument) -> str:
+def markup(document: InvoiceDocument | QuoteDocument) -> str:
     """Return the document as HTML in its own language."""
+    if isinstance(document, QuoteDocument):
+        return BETWEEN_TAGS.sub("><", quoted.markup(document))
     several_rates = len(document.taxes) > 1
     with translation.override(document.language.lower()):
         heading = document.title or (_("Credit note") if document.kind == "credit_note" else _("Bill"))

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import PlanVersion, Subscription
 from billing.money import plain
-from invoices import estimating, issuing
+from invoices import estimating, issuing, offering
 from invoices.answering import accept, close, decline, locked_row
 from invoices.models import NumberSeries, Quote
 from tenants import audit
@@ -230,6 +230,7 @@ def _checked(quote: Quote, at: datetime) -> Quote:
     except ValidationError as wrong:
         name, messages = next(iter(wrong.message_dict.items()))
         raise Invalid(messages[0], field=name) from None
+    offering.settle_prices(quote)
     estimating.estimate(quote)
     return quote
 

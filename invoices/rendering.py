@@ -15,16 +15,23 @@ from django.db.models import Exists, OuterRef
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from invoices import composing, parking
+from invoices import composing, parking, quoted
 from invoices.capitals import in_capitals
 from invoices.document import InvoiceDocument
-from invoices.models import CreditNote, Document, Invoice, Parked
+from invoices.models import CreditNote, Document, Invoice, Parked, Quote
+from invoices.quoted import QuoteDocument
 from tenants import files, notices
 from usage.periods import local_day
 
-Paper = Invoice | CreditNote
-Typeset = Callable[[InvoiceDocument], bytes]
+Paper = Invoice | CreditNote | Quote
+Typeset = Callable[[InvoiceDocument | QuoteDocument], bytes]
 LINES_IN_A_MAIL = 12
+# Of each paper: the kind of its document, and when it became one.
+PAPERS: tuple[tuple[type[Paper], str, str], ...] = (
+    (Invoice, Document.Kind.INVOICE, "issued_at"),
+    (CreditNote, Document.Kind.CREDIT_NOTE, "issued_at"),
+    (Quote, Document.Kind.QUOTE, "sent_at"),
+)
 
 log = structlog.get_logger(__name__)
 
@@ -36,10 +43,10 @@ def waiting(limit: int, *, part: tuple[int, int] = (0, 1)) -> list[Paper]:
     """
     number, of = part
     found: list[Paper] = []
-    for model, kind in ((Invoice, Document.Kind.INVOICE), (CreditNote, Document.Kind.CREDIT_NOTE)):
+    for model, kind, since in PAPERS:
         made = Document.objects.filter(kind=kind, source_id=OuterRef("pk"), language=OuterRef("language"))
         parked = Parked.objects.filter(tenant=OuterRef("tenant"), stage=Parked.Stage.RENDER, resolved_at=None)
-        papers = model.objects.filter(~Exists(made), ~Exists(parked), issued_at__isnull=False)
+        papers = model.objects.filter(~Exists(made), ~Exists(parked), **{f"{since}__isnull": False})
         if of > 1:
             papers = papers.extra(where=[f'"{model._meta.db_table}".id %% %s = %s'], params=[of, number])
         found += list(papers.select_related("tenant", "seller").order_by("pk")[: limit - len(found)])
@@ -62,8 +69,10 @@ def render(paper: Paper, typeset: Typeset, *, at: datetime) -> Document | None:
     return store(paper, pdf, at=at)
 
 
-def compose(paper: Paper, language: str) -> InvoiceDocument:
+def compose(paper: Paper, language: str) -> InvoiceDocument | QuoteDocument:
     """Return what is printed of a paper in a language."""
+    if isinstance(paper, Quote):
+        return quoted.compose(paper, language)
     if isinstance(paper, CreditNote):
         return composing.credit_note_document(paper, language)
     return composing.invoice_document(paper, language)
@@ -71,8 +80,9 @@ def compose(paper: Paper, language: str) -> InvoiceDocument:
 
 def store(paper: Paper, pdf: bytes, *, at: datetime) -> Document:
     """Keep a finished file and owe the customer the notice with it, in one transaction, once."""
-    kind = Document.Kind.CREDIT_NOTE if isinstance(paper, CreditNote) else Document.Kind.INVOICE
-    name = f"{paper.number}.pdf"
+    kind = next(kind for model, kind, _since in PAPERS if isinstance(paper, model))
+    name = f"{paper}.pdf".replace("/", "-")
+    act = "sent" if isinstance(paper, Quote) else "issued"
     digest = files.keep(pdf)
     with transaction.atomic():
         document, new = Document.objects.get_or_create(
@@ -84,15 +94,21 @@ def store(paper: Paper, pdf: bytes, *, at: datetime) -> Document:
         if new:
             notices.announce(
                 paper.tenant,
-                kind=f"{kind}_issued",
-                key=f"{kind}-issued:{paper.pk}",
-                payload=_credit_payload(paper) if isinstance(paper, CreditNote) else _invoice_payload(paper),
+                kind=f"{kind}_{act}",
+                key=f"{kind}-{act}:{paper.pk}",
+                payload=_payload(paper),
                 attachments=[notices.Attachment(document.name, document.sha256)],
                 language=paper.language,
                 seller=paper.seller,
                 at=at,
             )
     return document
+
+
+def _payload(paper: Paper) -> dict[str, Any]:
+    if isinstance(paper, Quote):
+        return quoted.letter(paper)
+    return _credit_payload(paper) if isinstance(paper, CreditNote) else _invoice_payload(paper)
 
 
 def _invoice_payload(invoice: Invoice) -> dict[str, Any]:

@@ -55,10 +55,24 @@ AUTHORISATION = listed(
     ("in_force", _("In force"), "done"),
     ("withdrawn", _("Withdrawn"), "neutral"),
 )
+PACK = listed(
+    ("valid", _("In force"), "done"),
+    ("waiting", _("Not started"), "neutral"),
+    ("used_up", _("Used up"), "neutral"),
+    ("lapsed", _("Lapsed"), "neutral"),
+)
 NOTICE = listed(
     ("pending", _("Being sent"), "announced"),
     ("delivered", _("Delivered"), "done"),
     ("failed", _("Could not be delivered"), "danger"),
+)
+QUOTE = listed(
+    ("draft", _("Being written"), "neutral"),
+    ("sent", _("Waits for your answer"), "attention"),
+    ("accepted", pgettext_lazy("quote", "Accepted"), "done"),
+    ("declined", pgettext_lazy("quote", "Declined"), "neutral"),
+    ("withdrawn", pgettext_lazy("quote", "Withdrawn"), "neutral"),
+    ("expired", pgettext_lazy("quote", "Expired"), "neutral"),
 )
 TENANT = listed(
     ("active", _("In use"), "done"),
