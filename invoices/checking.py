@@ -78,9 +78,37 @@ AGREEMENT = {
           USING (tenant_id, seller_id, currency) AS page
         JOIN tenants_tenant t ON t.id = page.tenant_id
         WHERE coalesce(o.due, 0) <> coalesce(b.amount, 0)""",
-    "line of charge": """
-        SELECT c.code || ' ' || c.id, c.amount_minor, NULL FROM billing_charge c
-        WHERE c.taken_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM invoices_invoiceline l WHERE l.charge_id = c.id)""",
+    "place of charge": """
+        SELECT c.code || ' ' || c.id, (c.taken_at IS NOT NULL)::int, (l.id IS NOT NULL)::int + (n.id IS NOT NULL)::int
+        FROM billing_charge c LEFT JOIN invoices_invoiceline l ON l.charge_id = c.id
+        LEFT JOIN invoices_creditedcharge n ON n.charge_id = c.id
+        WHERE (c.taken_at IS NOT NULL)::int <> (l.id IS NOT NULL)::int + (n.id IS NOT NULL)::int""",
+    "credit of invoice": """
+        SELECT i.number, i.total_minor, sum(c.total_minor) FROM invoices_invoice i
+        JOIN invoices_creditnote c ON c.invoice_id = i.id GROUP BY i.id
+        HAVING sum(c.total_minor) > i.total_minor OR sum(c.total_minor) <> i.credited_minor
+          OR sum(c.total_minor) = i.total_minor AND sum(c.tax_minor) <> i.tax_minor""",
+    "charges of credit note": """
+        SELECT n.number, -sum(x.gross_minor), w.total FROM invoices_creditnote n
+        JOIN invoices_creditedcharge x ON x.credit_note_id = n.id CROSS JOIN LATERAL (
+          SELECT sum(total_minor) AS total FROM invoices_creditnote WHERE id = n.id OR first_id = n.id) w
+        GROUP BY n.id, w.total HAVING w.total > -sum(x.gross_minor) OR bool_or(n.first_id IS NOT NULL)""",
+    "charge of credit note": """
+        SELECT n.number || ' ' || x.position, x.amount_minor, c.amount_minor FROM invoices_creditedcharge x
+        JOIN billing_charge c ON c.id = x.charge_id JOIN invoices_creditnote n ON n.id = x.credit_note_id
+        WHERE x.amount_minor <> c.amount_minor""",
+    "discount of charge": """
+        SELECT c.code || ' ' || c.id, coalesce(l.discount_minor, x.discount_minor), coalesce(d.given, 0)
+        FROM billing_charge c LEFT JOIN invoices_invoiceline l ON l.charge_id = c.id
+        LEFT JOIN invoices_invoice i ON i.id = l.invoice_id LEFT JOIN invoices_creditedcharge x ON x.charge_id = c.id
+        LEFT JOIN (SELECT charge_id, sum(amount_minor) AS given, bool_and(final_at IS NOT NULL) AS final
+          FROM billing_applieddiscount GROUP BY 1) d ON d.charge_id = c.id
+        WHERE coalesce(l.discount_minor, x.discount_minor, 0) <> coalesce(d.given, 0)
+          OR coalesce(d.given, 0) > greatest(c.amount_minor, 0) OR d.final <> (i.status IS DISTINCT FROM 'draft')""",
+    "budget of coupon": """
+        SELECT p.code, p.budget_minor, sum(d.amount_minor) FROM billing_coupon p
+        JOIN billing_redemption r ON r.coupon_id = p.id JOIN billing_applieddiscount d ON d.redemption_id = r.id
+        GROUP BY p.id HAVING sum(d.amount_minor) > p.budget_minor""",
     "source of booking": """
         SELECT t.source || ':' || t.source_id, t.kind, NULL FROM billing_ledgertransaction t
         WHERE t.source = 'invoice' AND NOT EXISTS (SELECT 1 FROM invoices_invoice i WHERE i.id = t.source_id AND i.number IS NOT NULL)
@@ -111,6 +139,7 @@ TRIGGERS = [
     "invoices_invoice_settled",
     "invoices_invoice_begins_as_draft",
     "invoices_invoice_right",
+    "invoices_creditedcharge_sealed",
 ]
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Sum
 from django.utils.translation import gettext as _
 
-from billing import ledger
+from billing import ledger, wallets
 from billing.models import Account
 from invoices.issuing import buyer_copy, seller_copy, series_of
 from invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, NumberSeries
@@ -39,12 +40,13 @@ def credit(
     """Issue a credit note over an issued invoice: all of it that is left, or `amounts` (minor units by line id).
 
     An amount is on the line's own side: with tax when prices include it, else without. What is still owed is lowered
-    first; only what was paid is to be returned, and stands on the customer's account until then. Tax follows CONTRACTS
-    rule 12, so that a full credit returns exactly the tax. Raises WrongState for a draft or when nothing is left, and
-    Invalid, naming the line, for more than is left of it.
+    first; only what was paid returns, to the customer's wallet. Tax follows CONTRACTS rule 12, so that a full credit
+    returns exactly the tax. Raises WrongState for a draft or when nothing is left, and Invalid, naming the line, for more
+    than is left of it.
     """
     if not reason.strip():
         raise Invalid(_("Say why it is credited; the customer reads it on the credit note."), field="reason")
+    wallets.lock(invoice.tenant_id, invoice.seller_id, invoice.currency)
     series = series_of(invoice.seller, NumberSeries.Kind.CREDIT_NOTE, local_day(at, invoice.seller.timezone).year)
     locked = (
         Invoice.objects.select_for_update(of=("self",), no_key=True)
@@ -53,15 +55,31 @@ def credit(
     )
     if locked.status not in (Status.OPEN, Status.PAID, Status.UNCOLLECTIBLE):
         raise WrongState(_("Only an issued bill can be credited; a draft is simply discarded."))
-    parts = _parts(locked, amounts)
-    note = _write(series, locked, parts, reason, at, by)
-    _settle(locked, note, at)
-    restore_service(locked.tenant, at=at)
+    return write(series, locked, _parts(locked, amounts), reason=reason, at=at, by=by)
+
+
+def write(
+    series: NumberSeries,
+    invoice: Invoice,
+    parts: Sequence[Part],
+    *,
+    reason: str,
+    at: datetime,
+    by: User | None,
+    first: CreditNote | None = None,
+) -> CreditNote:
+    """Issue a credit note over parts of a bill; the caller has locked the wallet, the series and the bill, in this order.
+
+    `first` is the note that began a sum which falls on several bills.
+    """
+    note = _write(series, invoice, _exactly(invoice, parts), reason, at, by, first)
+    _settle(invoice, note, at)
+    restore_service(invoice.tenant, at=at)
     ledger.post([_entry(note)])
     audit.record(
         "invoice.credited",
-        tenant=locked.tenant_id,
-        target=f"invoice:{locked.pk}",
+        tenant=invoice.tenant,
+        target=f"invoice:{invoice.pk}",
         at=at,
         by=by,
         note=note.number,
@@ -106,8 +124,28 @@ def _parts(invoice: Invoice, amounts: Mapping[int, int] | None) -> list[Part]:
     return parts
 
 
+def _exactly(invoice: Invoice, parts: Sequence[Part]) -> list[Part]:
+    """Return parts that return no more tax than is left of the bill, and all of it where they take all that is left."""
+    noted = invoice.credit_notes.aggregate(sum=Sum("tax_minor"))["sum"] or 0
+    tax_left, left = invoice.tax_minor - noted, invoice.total_minor - invoice.credited_minor
+    total, tax = sum(part.tax.gross for part in parts), sum(part.tax.tax for part in parts)
+    wanted = tax_left if total == left else min(tax, tax_left)
+    if wanted == tax:
+        return list(parts)
+    largest = max(range(len(parts)), key=lambda at: parts[at].tax.gross)
+    moved = parts[largest].tax
+    exact = LineTax(moved.net - wanted + tax, moved.tax + wanted - tax, moved.gross)
+    return [Part(part.line, exact) if at == largest else part for at, part in enumerate(parts)]
+
+
 def _write(
-    series: NumberSeries, invoice: Invoice, parts: list[Part], reason: str, at: datetime, by: User | None
+    series: NumberSeries,
+    invoice: Invoice,
+    parts: Sequence[Part],
+    reason: str,
+    at: datetime,
+    by: User | None,
+    first: CreditNote | None,
 ) -> CreditNote:
     assert invoice.seller_copy is not None
     inclusive = invoice.seller_copy["tax_inclusive"]
@@ -117,6 +155,7 @@ def _write(
         tenant=invoice.tenant,
         seller=invoice.seller,
         invoice=invoice,
+        first=first,
         series=series,
         sequence=number,
         number=series.written(number),
@@ -172,6 +211,6 @@ def _entry(note: CreditNote) -> ledger.Entry:
             (Kind.REVENUE_DEFERRED, note.total_minor - note.tax_minor),
             (Kind.TAX_PAYABLE, note.tax_minor),
             (Kind.RECEIVABLE, note.returned_minor - note.total_minor),
-            (Kind.UNALLOCATED, -note.returned_minor),
+            (Kind.WALLET, -note.returned_minor),
         ),
     )

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 
-from billing import ledger
+from billing import granting, ledger
 from billing.models import Account
-from invoices.models import Invoice, NumberSeries
+from invoices import refreshing
+from invoices.models import Invoice, InvoiceLine, NumberSeries
 from tenants import audit
 from tenants.bulk import among, update_from
 from tenants.models import Seller, Tenant, User
@@ -26,6 +27,7 @@ class Draft(NamedTuple):
     pk: int
     tenant_id: int
     seller_id: int
+    discount_minor: int
     currency: str
     zone: str
     charge_on: date
@@ -38,7 +40,8 @@ def issue(draft_ids: Iterable[int], *, at: datetime, by: User | None = None) -> 
     """Issue drafts whose billing day has come; return the ids of those that were issued.
 
     Numbers are gapless in each series: the series is locked, as many numbers are given as there are drafts, and all of it
-    commits or none. Seller and buyer are copied as they are now. An invoice of zero is paid at once (CONTRACTS rule 9).
+    commits or none. Seller and buyer are copied as they are now, and discounts are final from now on. An invoice of zero
+    is paid at once (CONTRACTS rule 9).
     """
     wanted = list(draft_ids)
     named = Invoice.objects.filter(among("pk", wanted)).values_list("seller_id", flat=True).distinct()
@@ -46,10 +49,15 @@ def issue(draft_ids: Iterable[int], *, at: datetime, by: User | None = None) -> 
     # Series before invoices, by ascending id: the one order of locks.
     series = {seller.pk: _series(seller, local_day(at, seller.timezone).year) for seller in sellers}
     drafts = _ready(wanted, at)
+    if refreshing.refresh([draft.pk for draft in sorted(drafts, key=_in_order)], at=at):
+        drafts = _ready(wanted, at)
     for seller in sellers:
         mine = [invoice for invoice in drafts if invoice.seller_id == seller.pk]
         if mine:
             _issue(seller, series[seller.pk], mine, at, by)
+    if discounted := [draft.pk for draft in drafts if draft.discount_minor]:
+        lines = InvoiceLine.objects.filter(among("invoice", discounted), discount_minor__gt=0)
+        granting.seal(list(lines.values_list("charge_id", flat=True)), at=at)
     return [invoice.pk for invoice in drafts]
 
 
@@ -96,8 +104,12 @@ def _ready(ids: Sequence[int], at: datetime) -> list[Draft]:
     return [draft for draft in map(Draft._make, locked) if draft.charge_on <= local_day(at, draft.zone)]
 
 
+def _in_order(draft: Draft) -> tuple[date, int]:
+    return draft.charge_on, draft.pk
+
+
 def _issue(seller: Seller, series: NumberSeries, drafts: list[Draft], at: datetime, by: User | None) -> None:
-    numbered = sorted(drafts, key=lambda draft: (draft.charge_on, draft.pk))
+    numbered = sorted(drafts, key=_in_order)
     rows = list(_numbered(seller, series, numbered, at, by))
     columns = ["status", "series_id", "sequence", "number", "issued_at", "issued_by_id", "due_on", "paid_at"]
     types = ["text", "bigint", "bigint", "text", "timestamptz", "bigint", "date", "timestamptz"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -81,3 +81,38 @@ def spread_amount(amounts: Sequence[int], off_minor: int) -> list[int]:
         raise ValueError("A discount is not below zero.")
     weights = [max(0, amount) for amount in amounts]
     return allocate(min(off_minor, sum(weights)), weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a coupon gives on some lines: `parts` names each line's share of it (None: it gives nothing there).
+
+    A percentage is taken of each line where `by_line`, else of all its lines together. An amount is spread over the
+    lines of each part, at most what `rest` says for it. `most` is what may be given in all.
+    """
+
+    parts: tuple[object, ...]
+    percent: Decimal | None = None
+    rest: Mapping[object, int] = field(default_factory=dict)
+    by_line: bool = False
+    most: int | None = None
+
+
+def take_off(left: Sequence[int], offer: Offer, currency: str) -> list[int]:
+    """Return what an offer takes off each line of which so much is left (rule 10); credit lines take none."""
+    mine = [max(0, amount) if part is not None else 0 for amount, part in zip(left, offer.parts, strict=True)]
+    if offer.percent is None:
+        taken = _amounts(mine, offer)
+    elif offer.by_line:
+        taken = [spread_percent([amount], offer.percent, currency)[0] for amount in mine]
+    else:
+        taken = spread_percent(mine, offer.percent, currency)
+    return taken if offer.most is None else spread_amount(taken, offer.most)
+
+
+def _amounts(mine: Sequence[int], offer: Offer) -> list[int]:
+    taken = [0] * len(mine)
+    for part, rest in offer.rest.items():
+        lines = [amount if of == part else 0 for amount, of in zip(mine, offer.parts, strict=True)]
+        taken = [before + more for before, more in zip(taken, spread_amount(lines, rest), strict=True)]
+    return taken

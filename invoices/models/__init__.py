@@ -1,3 +1,4 @@
+from invoices.models.credits import CreditedCharge
 from invoices.models.documents import CreditNote, CreditNoteLine, Document, Invoice, InvoiceLine, NumberSeries
 from invoices.models.imports import CustomerImport
 from invoices.models.notices import ChargeNotice
@@ -11,6 +12,7 @@ __all__ = [
     "ChargeNotice",
     "CreditNote",
     "CreditNoteLine",
+    "CreditedCharge",
     "CustomerImport",
     "Document",
     "Invoice",

@@ -236,6 +236,8 @@ class CreditNote(models.Model):
     tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("customer"), related_name="credit_notes")
     seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"), related_name="credit_notes")
     invoice = models.ForeignKey(Invoice, models.PROTECT, verbose_name=_("bill"), related_name="credit_notes")
+    # One sum may fall on several bills: the later notes point at the first.
+    first = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="later", db_index=False)
     series = models.ForeignKey(NumberSeries, models.PROTECT, related_name="credit_notes")
     sequence = models.PositiveBigIntegerField()
     number = models.CharField(_("number"), max_length=40, unique=True)

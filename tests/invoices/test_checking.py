@@ -33,7 +33,7 @@ def test_it_finds_a_charge_that_was_taken_by_no_bill(invoice, qingyu):
     shop.bill("2026-01-01 00:00")
     lost = Charge.objects.get(taken_at=None)
     Charge.objects.filter(pk=lost.pk).update(taken_at=lost.created_at)
-    assert found() == [f"line of charge base {lost.pk}"]
+    assert found() == [f"place of charge base {lost.pk}"]
 
 
 def test_it_finds_a_credit_without_a_credit_note(invoice):

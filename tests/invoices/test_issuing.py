@@ -163,7 +163,7 @@ def test_it_returns_only_what_was_paid(invoice):
     invoice.refresh_from_db()
     # 12.00 were still owed; 41.00 of the 53.00 had been paid
     assert (note.returned_minor, invoice.due_minor, invoice.status) == (41_00, 0, "paid")
-    assert balance("unallocated", invoice) == -41_00
+    assert balance("wallet", invoice) == -41_00
     assert not list(checking.faults())
 
 
