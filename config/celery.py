@@ -11,8 +11,10 @@ from celery.schedules import crontab
 # name: (task, when). Every tick may run twice, late, or beside another.
 BEAT_SCHEDULE = {
     "bill what is due": {"task": "invoices.tasks.bill", "schedule": crontab(minute="*/10")},
+    "announce deductions": {"task": "invoices.tasks.announce", "schedule": crontab(minute="5")},
     "render documents": {"task": "invoices.tasks.render", "schedule": 20.0},
     "send the outbox": {"task": "tenants.tasks.deliver", "schedule": 20.0},
+    "warn of lapsing packs": {"task": "billing.tasks.warn_of_lapsing_packs", "schedule": crontab(minute="25")},
     "forget old answers": {"task": "tenants.tasks.forget_answers", "schedule": crontab(hour="4", minute="10")},
     "check the books": {"task": "invoices.tasks.check_books", "schedule": crontab(hour="3", minute="40")},
 }

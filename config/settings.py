@@ -217,6 +217,8 @@ SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 
+# How long before it is due a deduction is announced (rule 17); never under five days.
+ANNOUNCE_DAYS = env.int("ANNOUNCE_DAYS", default=7)
 # Usage (CONTRACTS rule 14): how late and how early an event may be.
 USAGE_LATE_DAYS = env.int("USAGE_LATE_DAYS", default=35)
 USAGE_EARLY_MINUTES = env.int("USAGE_EARLY_MINUTES", default=5)

@@ -21,14 +21,30 @@ AGREEMENT = {
         SELECT c.number, c.total_minor, b.amount FROM invoices_creditnote c LEFT JOIN LATERAL (
           SELECT -sum(p.amount_minor) AS amount FROM billing_ledgertransaction t
           JOIN billing_posting p ON p.transaction_id = t.id JOIN billing_account a ON a.id = p.account_id
-          WHERE t.source = 'credit_note' AND t.source_id = c.id AND a.kind IN ('receivable', 'unallocated')) b ON true
+          WHERE t.source = 'credit_note' AND t.source_id = c.id
+            AND a.kind IN ('receivable', 'unallocated', 'wallet', 'wallet_gift')) b ON true
         WHERE c.total_minor <> coalesce(b.amount, 0)""",
     "amount of payment": """
         SELECT y.reference, y.amount_minor, b.amount FROM invoices_payment y LEFT JOIN LATERAL (
           SELECT sum(p.amount_minor) AS amount FROM billing_ledgertransaction t
           JOIN billing_posting p ON p.transaction_id = t.id JOIN billing_account a ON a.id = p.account_id
-          WHERE t.source = 'payment' AND t.source_id = y.id AND a.kind = 'cash') b ON true
-        WHERE y.amount_minor <> coalesce(b.amount, 0)""",
+          WHERE t.source = 'payment' AND t.source_id = y.id
+            AND CASE y.method WHEN 'wallet' THEN a.kind IN ('wallet', 'wallet_gift') ELSE a.kind = 'cash' END) b ON true
+        WHERE CASE WHEN y.status IN ('succeeded', 'refunded') THEN y.amount_minor ELSE 0 END <> coalesce(b.amount, 0)""",
+    "right to deduct": """
+        SELECT y.reference, y.amount_minor, n.total_minor FROM invoices_payment y
+        JOIN invoices_chargenotice n ON n.id = y.notice_id JOIN tenants_authorisation g ON g.id = y.authorisation_id
+        WHERE y.basis = 'automatic' AND y.status = 'succeeded' AND (
+          (n.tenant_id, n.seller_id, n.currency) <> (y.tenant_id, y.seller_id, y.currency)
+          OR (g.tenant_id, g.seller_id, g.currency) <> (y.tenant_id, y.seller_id, y.currency)
+          OR g.given_at > y.received_at OR g.withdrawn_at <= y.received_at)""",
+    "cause of top-up": """
+        SELECT u.key, u.amount_minor, b.amount FROM billing_topup u LEFT JOIN LATERAL (
+          SELECT -sum(p.amount_minor) AS amount FROM billing_ledgertransaction t
+          JOIN billing_posting p ON p.transaction_id = t.id JOIN billing_account a ON a.id = p.account_id
+          WHERE t.source = 'top_up' AND t.source_id = u.id
+            AND a.kind = CASE WHEN u.gift THEN 'wallet_gift' ELSE 'wallet' END) b ON true
+        WHERE u.amount_minor <> coalesce(b.amount, 0)""",
     "tax of invoice": """
         SELECT i.number, i.tax_minor, b.amount FROM invoices_invoice i LEFT JOIN LATERAL (
           SELECT -sum(p.amount_minor) AS amount FROM billing_ledgertransaction t
@@ -133,7 +149,10 @@ WHERE s.last_number <> n.count OR s.last_number <> n.highest
 TRIGGERS = [
     *(
         f"invoices_{table}_sealed"
-        for table in ("invoice", "invoiceline", "creditnote", "creditnoteline", "payment", "allocation", "document")
+        for table in (
+            *("invoice", "invoiceline", "creditnote", "creditnoteline", "payment", "allocation", "document"),
+            "chargenotice",
+        )
     ),
     "invoices_invoiceline_into_draft",
     "invoices_invoice_settled",

@@ -1,17 +1,157 @@
-"""What happens to bills that are not paid: by now, the subscription says so (CONTRACTS rule 20)."""
+"""Collect what bills owe from wallets: what members pay or confirm, and what is deducted by itself (CONTRACTS rules 16–20).
+
+Nothing is deducted by itself without an authorisation in force and a notice that arrived five days before, and never more
+than it said. A bill that may not be deducted stays open, for the customer to pay by hand.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
 
-from billing import subscriptions
-from billing.models import Subscription
-from invoices.models import Invoice, InvoiceLine
+from billing import subscriptions, wallets
+from billing.formatting import money
+from billing.models import Subscription, Wallet
+from invoices import allowing, taking, telling
+from invoices.allowing import Held
+from invoices.models import Invoice, InvoiceLine, Payment
+from invoices.models.documents import InvoiceQuerySet
+from invoices.payments import restore_service
+from invoices.taking import Basis, Right
 from tenants.bulk import among
+from tenants.errors import Invalid, WrongState
+from tenants.models import Tenant, User
 from usage.periods import local_day
+
+Pays = Subscription.Pays
+
+
+@dataclass(slots=True)
+class Collected:
+    """What came of a pass: bills paid, tried in vain, and held because something that they need is missing."""
+
+    paid: int = 0
+    failed: int = 0
+    held: int = 0
+
+
+@transaction.atomic
+def pay_now(
+    invoice: Invoice, *, at: datetime, by: User | None, method: str = Payment.Method.WALLET, amount: int | None = None
+) -> Payment:
+    """Pay a bill, or `amount` minor units of it, from the balance, because a member says so: no notice is needed (rule 16).
+
+    Raises WrongState for a bill that is not open, Invalid for an amount above what is due, and NotEnough, having taken
+    nothing, when the balance is too low.
+    """
+    if method != Payment.Method.WALLET:
+        raise Invalid(
+            _("Bills can be paid from the balance here; a bank transfer is recorded when it came in."), field="method"
+        )
+    wallet, bills = _locked([invoice.pk])
+    if not bills or wallet is None:
+        raise WrongState(_("Only an issued bill that is not settled can be paid."))
+    (bill,) = bills
+    wanted = bill.due_minor if amount is None else amount
+    if not 0 < wanted <= bill.due_minor:
+        raise Invalid(
+            _("Of this bill %(due)s can be paid.") % {"due": money(bill.due_minor, bill.currency)}, field="amount"
+        )
+    if wallet.total_minor < wanted:
+        raise wallets.NotEnough(
+            _("The balance is %(balance)s; %(amount)s is needed. Top it up, or pay by bank transfer.")
+            % {"balance": money(wallet.total_minor, bill.currency), "amount": money(wanted, bill.currency)}
+        )
+    payment = taking.take(bill, wallet, wanted, Right(basis=Basis.BY_HAND), at=at, by=by)
+    restore_service(bill.tenant, at=at)
+    return payment
+
+
+@transaction.atomic
+def pay_confirmed(invoice_ids: Iterable[int], *, at: datetime, by: User | None) -> list[int]:
+    """Pay bills of a confirmed purchase at once where the way of payment is the balance; return those that were paid.
+
+    Each is paid whole; one for which the balance is too low stays open and is tried again when it is topped up.
+    """
+    paid = []
+    for pk in sorted(invoice_ids):
+        wallet, bills = _locked([pk])
+        for bill in bills:
+            if wallet is None or bill.pays != Pays.WALLET or not bill.due_minor:
+                continue
+            payment = taking.take(bill, wallet, bill.due_minor, Right(basis=Basis.CONFIRMED), at=at, by=by)
+            if payment.status == Payment.Status.SUCCEEDED:
+                restore_service(bill.tenant, at=at)
+                paid.append(pk)
+    return paid
+
+
+def _locked(invoice_ids: Sequence[int]) -> tuple[Wallet | None, list[Invoice]]:
+    """Lock the wallet of these bills of one payer, then the bills that are open, by ascending id."""
+    named = Invoice.objects.filter(among("pk", invoice_ids)).order_by("pk").first()
+    if named is None:
+        return None, []
+    wallet = wallets.lock(named.tenant_id, named.seller_id, named.currency)
+    bills = Invoice.objects.open().filter(
+        among("pk", invoice_ids), tenant=named.tenant_id, seller=named.seller_id, currency=named.currency
+    )
+    locked = bills.select_for_update(of=("self",), no_key=True).select_related("tenant", "seller").order_by("pk")
+    return wallet, list(locked)
+
+
+@transaction.atomic
+def collect(*, at: datetime, tenants: Sequence[int] | None = None) -> Collected:
+    """Deduct what has come to be deducted at `at` (of these payers only, if named): each bill whole or not at all.
+
+    A bill for which the balance is too low is kept as failed, the customer is told, and it is tried again once the
+    balance has changed. Running it twice changes nothing.
+    """
+    done = Collected()
+    bills = to_collect(at)
+    if tenants is not None:
+        bills = bills.filter(among("tenant", tenants))
+    sides = sorted(set(bills.values_list("tenant_id", "seller_id", "currency")))
+    held = {side: wallets.lock(*side) for side in sides}
+    locked = bills.select_for_update(of=("self",), no_key=True).select_related("tenant", "seller").order_by("pk")
+    for bill in sorted(locked, key=lambda bill: (bill.due_on, bill.pk)):
+        wallet = held.get((bill.tenant_id, bill.seller_id, bill.currency))
+        if wallet is not None:
+            _deduct(bill, wallet, done, at)
+    return done
+
+
+def to_collect(at: datetime) -> InvoiceQuerySet:
+    """Return the open bills whose day of deduction has come, and those that were confirmed and could not be paid."""
+    vain = Payment.objects.filter(invoice=OuterRef("pk"), basis=Basis.CONFIRMED, status=Payment.Status.FAILED)
+    automatic = Invoice.objects.open().filter(pays__in=[Pays.WALLET, Pays.MANDATE], due_minor__gt=0)
+    return automatic.filter(Q(charge_at__lte=at) | Exists(vain))
+
+
+def payers_to_collect(at: datetime) -> QuerySet[Tenant]:
+    """Return the payers of whom something may be deducted at `at`."""
+    return Tenant.objects.filter(Exists(to_collect(at).filter(tenant=OuterRef("pk"))))
+
+
+def _deduct(bill: Invoice, wallet: Wallet, done: Collected, at: datetime) -> None:
+    if taking.was_tried(bill, wallet):
+        return
+    right = allowing.right(bill, at=at)
+    if isinstance(right, Held):
+        done.held += 1
+        return
+    payment = taking.take(bill, wallet, bill.due_minor, right, at=at, by=None)
+    if payment.status == Payment.Status.SUCCEEDED:
+        done.paid += 1
+        restore_service(bill.tenant, at=at)
+        telling.deducted(payment, bill, at=at)
+    else:
+        done.failed += 1
+        telling.failed(payment, bill, wallet, at=at)
 
 
 @transaction.atomic

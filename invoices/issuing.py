@@ -31,8 +31,19 @@ class Draft(NamedTuple):
     currency: str
     zone: str
     charge_on: date
+    charge_at: datetime | None
     total_minor: int
     tax_minor: int
+
+    def due_on(self, at: datetime, payment_days: int) -> date:
+        """When it is to be paid: when it is deducted, else on the day of issue or after the payment days (rule 20)."""
+        if self.charge_at is not None:
+            return local_day(max(self.charge_at, at), self.zone)
+        return local_day(at, self.zone) + timedelta(days=payment_days)
+
+    def is_ready(self, at: datetime) -> bool:
+        """Whether its day has come, and of a deduction the instant."""
+        return self.charge_on <= local_day(at, self.zone) and (self.charge_at is None or self.charge_at <= at)
 
 
 @transaction.atomic
@@ -101,7 +112,7 @@ def _series(seller: Seller, year: int) -> NumberSeries:
 def _ready(ids: Sequence[int], at: datetime) -> list[Draft]:
     drafts = Invoice.objects.filter(among("pk", ids), status=Invoice.Status.DRAFT)
     locked = drafts.select_for_update(no_key=True).order_by("pk").values_list(*Draft._fields)
-    return [draft for draft in map(Draft._make, locked) if draft.charge_on <= local_day(at, draft.zone)]
+    return [draft for draft in map(Draft._make, locked) if draft.is_ready(at)]
 
 
 def _in_order(draft: Draft) -> tuple[date, int]:
@@ -138,8 +149,7 @@ def _numbered(
             series.written(sequence),
             at,
             by.pk if by else None,
-            # On the day of issue, or after the seller's payment days (CONTRACTS rule 20).
-            local_day(at, invoice.zone) + timedelta(days=seller.payment_days),
+            invoice.due_on(at, seller.payment_days),
             at if settled else None,
             sold_by,
             {name: buyers[invoice.tenant_id][name] for name in BUYER},

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from billing import ledger, subscriptions
+from billing import ledger, subscriptions, wallets
 from billing.models import Account, Subscription
 from billing.money import Money
 from invoices.models import Allocation, Invoice, Payment
@@ -44,16 +44,17 @@ def receive_transfer(
     """Record a received transfer under the bank's own `reference`, and settle bills with it.
 
     `allocate` says how many minor units settle which invoice (by id); without it the oldest open bills of the same seller
-    and currency are settled first. What is over stays on the customer's account, never lost. Recording a reference twice
+    and currency are settled first. What is over goes into the customer's wallet, never lost. Recording a reference twice
     raises AlreadyRecorded; a part above what an invoice still owes raises Invalid.
     """
     if amount.minor <= 0:
         raise Invalid(_("The amount must be above zero."), field="amount")
+    wallets.lock(tenant.pk, seller.pk, amount.currency)
     open_bills = _open_bills(tenant, seller, amount.currency)
     parts = _parts(open_bills, amount, allocate)
     payment = _record(tenant, seller, amount, reference, received_at, at, by, payer_name)
     for invoice, part in parts:
-        _settle(payment, invoice, part, at)
+        settle(payment, invoice, part, at)
     restore_service(tenant, at=at)
     over = amount.minor - sum(part for _invoice, part in parts)
     ledger.post([_entry(payment, amount.minor - over, over, at)])
@@ -155,7 +156,8 @@ def _record(
         ) from None
 
 
-def _settle(payment: Payment, invoice: Invoice, part: int, at: datetime) -> None:
+def settle(payment: Payment, invoice: Invoice, part: int, at: datetime) -> None:
+    """Settle a part of an invoice, which the caller has locked, with a payment."""
     Allocation.objects.create(tenant_id=payment.tenant_id, payment=payment, invoice=invoice, amount_minor=part, at=at)
     invoice.paid_minor += part
     if invoice.paid_minor + invoice.credited_minor == invoice.total_minor:
@@ -172,7 +174,7 @@ def _entry(payment: Payment, settled: int, over: int, at: datetime) -> ledger.En
         source_id=payment.pk,
         kind="received",
         at=at,
-        sides=((Kind.CASH, settled + over), (Kind.RECEIVABLE, -settled), (Kind.UNALLOCATED, -over)),
+        sides=((Kind.CASH, settled + over), (Kind.RECEIVABLE, -settled), (Kind.WALLET, -over)),
     )
 
 

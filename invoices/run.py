@@ -1,4 +1,4 @@
-"""The billing run: close, draft and issue all that is due, in chunks, by any number of workers at once.
+"""The billing run: close, draft, issue and collect all that is due, in chunks, by any number of workers at once.
 
 A run keeps no state that matters: what is due stands on the shelves, so a killed run is resumed by the next one and two at
 once share the work. A chunk that fails is halved until the one bad subscription is alone; its tenant is parked with the
@@ -18,7 +18,7 @@ from django.db.models import F, Q
 
 from billing import closing
 from billing.models import Subscription
-from invoices import collection, drafting, issuing, parking
+from invoices import announcing, collection, drafting, issuing, parking
 from invoices.models import BillingRun, Invoice, Parked
 from tenants.models import Tenant, User
 
@@ -77,6 +77,7 @@ def bill(
 
     `clock` gives the present, for the record alone. Running it twice, or two at once, changes nothing.
     """
+    announcing.take_deliveries(at=at)
     run = _begin(at, clock(), by, tenants)
     tally = _Tally(run, clock, progress)
     status = BillingRun.Status.DONE
@@ -87,6 +88,8 @@ def bill(
             _draft(payers, at, tally)
         for drafts in _drafts(tenants):
             _issue(drafts, at, tally)
+        for payers in _chunks(collection.payers_to_collect(at), tenants):
+            _collect(payers, at, tally)
         collection.mark_overdue(at=at)
     except TooManyParked:
         status = BillingRun.Status.STOPPED
@@ -181,6 +184,19 @@ def _issue(drafts: list[tuple[int, int]], at: datetime, tally: _Tally) -> None:
         parking.park(item[1], stage=Stage.ISSUE, refusal=error, at=at, run=tally.run)
 
     _halving(drafts, work, alone, tally)
+
+
+def _collect(payers: list[int], at: datetime, tally: _Tally) -> None:
+    def work(part: Sequence[int]) -> None:
+        collection.collect(at=at, tenants=part)
+        parking.resolve(part, stages=[Stage.COLLECT], at=at)
+
+    _halving(
+        payers,
+        work,
+        lambda pk, error: parking.park(pk, stage=Stage.COLLECT, refusal=error, at=at, run=tally.run),
+        tally,
+    )
 
 
 def _halving(

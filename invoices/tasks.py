@@ -6,7 +6,7 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
-from invoices import checking, pdf, rendering, run
+from invoices import announcing, checking, pdf, rendering, run
 
 log = structlog.get_logger(__name__)
 
@@ -16,6 +16,13 @@ def bill() -> None:
     """Bill all that is due now."""
     now = timezone.now()
     run.bill(at=now, clock=timezone.now)
+
+
+@shared_task
+def announce() -> None:
+    """Announce the deductions that fall due in a week, and see which announcements arrived."""
+    announcing.announce(at=timezone.now())
+    announcing.take_deliveries(at=timezone.now())
 
 
 @shared_task

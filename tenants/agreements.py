@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from tenants import audit
@@ -73,10 +73,17 @@ def covers(
     tenant: Tenant, *, seller: Seller, amount_minor: int, currency: str, scope: str, at: datetime
 ) -> Authorisation | None:
     """Return an authorisation in force at `at` under which `amount_minor` may be deducted for `scope`, or None."""
+    found = covering(tenant, seller=seller, amount_minor=amount_minor, currency=currency, scope=scope, at=at)
+    return found.first()
+
+
+def covering(
+    tenant: Tenant, *, seller: Seller, amount_minor: int, currency: str, scope: str, at: datetime
+) -> QuerySet[Authorisation]:
+    """Return all such authorisations, oldest first; ceilings of a month are for the caller, who knows what was taken."""
     return (
         Authorisation.objects.filter(tenant=tenant, seller=seller, currency=currency, given_at__lte=at)
         .filter(Q(withdrawn_at=None) | Q(withdrawn_at__gt=at), Q(scope="all") | Q(scope=scope))
         .filter(Q(ceiling_minor=None) | Q(ceiling_minor__gte=amount_minor))
         .order_by("id")
-        .first()
     )

@@ -9,6 +9,8 @@ Every payload names `tenant` (the customer's short name); `recipient` (a person'
 | invoice_issued | number, currency, total_minor, due_minor, lines | due_date, capitals, title |
 | credit_note_issued | number, refers_to, currency, total_minor, returned_minor | reason, capitals, lines |
 | payment_received | currency, amount_minor, received_on, method, bills | unused_minor |
+| charge_announced | currency, charge_on, renewal_minor, ceiling_minor, total_minor, lines | charge_at, pays |
+| payment_failed | number, currency, amount_minor, balance_minor | method |
 | renewal_stopped | plan, last_day, next_day | by_name |
 | pack_lapsing | meter, unit, left, quantity, last_day | |
 | quote_sent | number, plan, first_day, last_day, valid_until, to_its_end, currency, total_minor, lines | capitals |
@@ -37,6 +39,10 @@ REQUIRED: Mapping[str, frozenset[str]] = {
     "invoice_issued": frozenset({"number", "currency", "total_minor", "due_minor", "lines"}),
     "credit_note_issued": frozenset({"number", "refers_to", "currency", "total_minor", "returned_minor"}),
     "payment_received": frozenset({"currency", "amount_minor", "received_on", "method", "bills"}),
+    "charge_announced": frozenset(
+        {"currency", "charge_on", "renewal_minor", "ceiling_minor", "total_minor", "lines"}
+    ),
+    "payment_failed": frozenset({"number", "currency", "amount_minor", "balance_minor"}),
     "renewal_stopped": frozenset({"plan", "last_day", "next_day"}),
     "pack_lapsing": frozenset({"meter", "unit", "left", "quantity", "last_day"}),
     "quote_sent": frozenset(

@@ -48,6 +48,7 @@ class Parked(models.Model):
         CLOSE = "close", _("closing a period")
         DRAFT = "draft", _("drafting")
         ISSUE = "issue", _("issuing")
+        COLLECT = "collect", _("collecting")
         RENDER = "render", _("making the document")
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("customer"), related_name="parked")
@@ -70,7 +71,7 @@ class Parked(models.Model):
                 name="parked_once_per_stage", fields=["tenant", "stage"], condition=Q(resolved_at=None)
             ),
             models.CheckConstraint(
-                name="parked_stage_known", condition=Q(stage__in=["close", "draft", "issue", "render"])
+                name="parked_stage_known", condition=Q(stage__in=["close", "draft", "issue", "collect", "render"])
             ),
         ]
 

@@ -135,7 +135,7 @@ def test_it_settles_a_bill_with_a_transfer(invoice):
 
 def test_it_keeps_what_was_paid_too_much(invoice):
     pay(invoice, "300.00")
-    assert balance("unallocated", invoice) == -88_00
+    assert balance("wallet", invoice) == -88_00
     assert not list(checking.faults())
 
 
