@@ -67,6 +67,7 @@ def furnish() -> tenants.Tenant:
     version = catalogue(tenant)
     charge = bought(tenant, version)
     packed(charge)
+    discounted(charge)
     billed(tenant, charge)
     return tenant
 
@@ -231,6 +232,23 @@ def packed(charge: billing.Charge) -> None:
     )
 
 
+def discounted(charge: billing.Charge) -> None:
+    coupon = billing.Coupon.objects.create(
+        seller=charge.seller, code="SPRING", name="Spring", amount_minor=1, currency="CNY", created_at=NOW
+    )
+    redemption = billing.Redemption.objects.create(
+        tenant=charge.tenant,
+        subscription=charge.subscription,
+        coupon=coupon,
+        position=1,
+        counted_from=TODAY,
+        redeemed_at=NOW,
+    )
+    billing.AppliedDiscount.objects.create(
+        tenant=charge.tenant, charge=charge, redemption=redemption, position=1, amount_minor=1, final_at=NOW
+    )
+
+
 def billed(tenant: tenants.Tenant, charge: billing.Charge) -> None:
     seller = charge.seller
     series = invoices.NumberSeries.objects.create(seller=seller, kind="invoice", year=2026, prefix="QY")
@@ -262,6 +280,14 @@ def billed(tenant: tenants.Tenant, charge: billing.Charge) -> None:
         **known, **numbered, invoice=invoice, reason="r", tax_minor=0, total_minor=1
     )
     invoices.CreditNoteLine.objects.create(tenant=tenant, credit_note=note, line=line, gross_minor=1, tax_minor=0)
+    invoices.CreditedCharge.objects.create(
+        tenant=tenant,
+        credit_note=note,
+        charge=billing.Charge.objects.get(amount_minor=-10),
+        position=1,
+        amount_minor=-10,
+        gross_minor=-10,
+    )
     received(tenant, invoice)
 
 

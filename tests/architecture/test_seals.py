@@ -23,6 +23,9 @@ REFUSED = {
     "billing_charge": ["amount_minor = 1", "details = '{\"a\": 1}'"],
     "billing_change": ["kind = 'keep'", "effective_at = now()"],
     "billing_formerterms": ["until = now()"],
+    "billing_coupon": ["percent = 5", "name = 'Other'", "applies_to = '[\"base\"]'"],
+    "billing_redemption": ["position = 2", "redeemed_at = now()"],
+    "billing_applieddiscount": ["amount_minor = 5", "final_at = null"],
     "billing_chargecredit": ["amount_minor = 5"],
     "billing_account": ["kind = 'cash'"],
     "billing_ledgertransaction": ["at = now()"],
@@ -33,6 +36,7 @@ REFUSED = {
     "invoices_invoice": ["total_minor = 5", "seller_copy = '{\"a\": 1}'", "number = 'X'"],
     "invoices_invoiceline": ["amount_minor = 5", "name = 'Other'"],
     "invoices_creditnote": ["total_minor = 2"],
+    "invoices_creditedcharge": ["gross_minor = -1"],
     "invoices_creditnoteline": ["gross_minor = 2"],
     "invoices_payment": ["amount_minor = 5", "reference = 'x'"],
     "invoices_chargenotice": ["total_minor = 5", "announced_at = now()", "due_on = due_on + 1"],
@@ -49,6 +53,8 @@ ALLOWED = {
     "billing_billingperiod": 'closed_at = now(), "end" = "end" - interval \'1 day\'',
     "billing_charge": "taken_at = now()",
     "billing_change": "status = 'withdrawn', settled_at = now()",
+    "billing_coupon": "active = false, valid_until = now(), budget_minor = 5, most_redemptions = 1, most_per_tenant = 1",
+    "billing_redemption": "used_up_at = now()",
     "invoices_invoiceline": "credited_minor = 1",
     "invoices_chargenotice": "delivered_at = due_at, charge_at = due_at + interval '120 hours'",
 }
@@ -185,6 +191,17 @@ def test_it_lets_a_draft_quote_be_written_and_not_be_answered():
             "invoices_quote", {"number": "'QYQ-2'", "sequence": "2", "subscription_id": "null", "status": "'expired'"}
         )
     assert run("DELETE FROM invoices_quote WHERE status = 'draft'") == 1
+
+
+def test_it_lets_the_discount_of_a_draft_go():
+    furnish()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO billing_applieddiscount (tenant_id, charge_id, redemption_id, position, amount_minor)"
+            " SELECT tenant_id, charge_id + 1, redemption_id, 1, 5 FROM billing_applieddiscount"
+        )
+    assert run("UPDATE billing_applieddiscount SET amount_minor = 6 WHERE final_at IS NULL") == 1
+    assert run("DELETE FROM billing_applieddiscount WHERE final_at IS NULL") == 1
 
 
 def test_every_trigger_has_its_test():

@@ -25,6 +25,7 @@ OTHERS = {
     "billing_price": "the seller's catalogue",
     "billing_pricelist": "of a customer group",
     "billing_pricelistentry": "of a customer group",
+    "billing_coupon": "the seller's",
     "invoices_billingrun": "a run over many tenants",
     "invoices_customerimport": "an operator's file with rows of many tenants",
     "invoices_numberseries": "the seller's",

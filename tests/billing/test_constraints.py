@@ -62,6 +62,21 @@ BREAKS: list[Break] = [
     ),
     ("former_terms_in_order", "billing_formerterms", {"change_id": "change_id + 1", "until": "since - interval '1 s'"}),
     ("former_terms_no_overlap", "billing_formerterms", {"change_id": "change_id + 1"}),
+    ("coupon_code_once_per_seller", "billing_coupon", {"code": "'spring'"}),
+    ("coupon_percent_or_amount", "billing_coupon", {"code": "'x'", "percent": "5"}),
+    ("coupon_amount_has_currency", "billing_coupon", {"code": "'x'", "currency": "''"}),
+    ("coupon_duration_known", "billing_coupon", {"code": "'x'", "duration": "'months'"}),
+    ("coupon_budget_not_negative", "billing_coupon", {"code": "'x'", "budget_minor": "-1"}),
+    *(
+        (name, table, {"code": "'x'"} | change)
+        for name, table, change in below_zero("billing_coupon", "months", "most_redemptions", "most_per_tenant")
+    ),
+    ("redemption_position_once", "billing_redemption", {"used_up_at": "now()"}),
+    ("redemption_once_in_force", "billing_redemption", {"position": "2"}),
+    *below_zero("billing_redemption", "position"),
+    ("discount_once_per_charge", "billing_applieddiscount", {}),
+    ("discount_above_zero", "billing_applieddiscount", {"amount_minor": "0"}),
+    *below_zero("billing_applieddiscount", "position"),
     ("charge_credit_once", "billing_chargecredit", {}),
     ("charge_credit_not_negative", "billing_chargecredit", {"amount_minor": "-1"}),
     ("charge_credit_of_another", "billing_chargecredit", {"credit_id": "charge_id"}),

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('billing', '0010_credits_beside_charges'),
-        ('invoices', '0010_deductions'),
+        ('invoices', '0011_credited_charges'),
         ('tenants', '0004_addresses_and_languages'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
