@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -29,8 +29,8 @@ from usage.periods import local_day
 class Drafted:
     """What became of charges: drafts to be issued, and credit notes, which are issued already."""
 
-    invoices: list[int]
-    credit_notes: list[int]
+    invoices: list[int] = field(default_factory=list)
+    credit_notes: list[int] = field(default_factory=list)
 
 
 @transaction.atomic
