@@ -11,7 +11,8 @@ from typing import Any
 
 from billing.money import plain
 from billing.rating import Price as Rating
-from billing.rating import Rated, Step, prorated, rate
+from billing.rating import Rated, Step, explanation, prorated, rate
+from billing.rating.explanation import Words
 from billing.terms import Clause, Part, Stretch, part_of, seconds
 from usage.periods import days, local_day, local_midnight
 
@@ -22,13 +23,16 @@ ZERO, ONE = Decimal(0), Decimal(1)
 class Measure:
     """A measured quantity, and the single transactions of a price that asks for them.
 
-    `before` is what the period had measured before the part in question; None where the part begins with it.
+    `before` is what the period had measured before the part in question; None where the part begins with it. `covered` is
+    what resource packs cover of the quantity, and `packs` how much each of them (rule 21).
     """
 
     quantity: Decimal
     transactions: tuple[Decimal, ...] | None = None
     events: int = 0
     before: Decimal | None = None
+    covered: Decimal = ZERO
+    packs: tuple[tuple[int, Decimal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +106,13 @@ def of_usage(clause: Clause, stretch: Stretch, measured: Measure, *, currency: s
     Behind a change it is the price of the whole less that of what came before, and not below zero.
     """
     by_one = measured.transactions if clause.price.model == "percentage" else None
-    rated = _rate(clause.price, measured.quantity, currency, by_one, measured.before, clause.unit, clause.unit_en)
-    details = {"measured": plain(rated.quantity), "included": plain(rated.included_used)}
+    quantity = max(ZERO, measured.quantity - measured.covered)
+    rated = _rate(clause.price, quantity, currency, by_one, measured.before, clause.unit, clause.unit_en)
+    details: dict[str, Any] = {"measured": plain(rated.quantity), "included": plain(rated.included_used)}
+    if measured.covered:
+        rated = replace(rated, steps=(_from_packs(clause, measured, currency), *rated.steps))
+        details |= {"measured": plain(measured.quantity), "covered": plain(measured.covered)}
+        details["packs"] = [{"pack": pack, "quantity": plain(part)} for pack, part in measured.packs]
     if measured.before is not None:
         details["before"] = plain(measured.before)
     worth = _worth(clause, stretch, rated, details, part_of(clause, stretch))
@@ -171,6 +180,12 @@ def _held(clause: Clause, part: Part) -> list[tuple[Part, Decimal]]:
         if start < end:
             found.append((Part(start, end, part.zone), quantity))
     return found
+
+
+def _from_packs(clause: Clause, measured: Measure, currency: str) -> Step:
+    words = Words(currency, clause.unit, clause.unit_en)
+    zh, en = explanation.packs(words, measured.quantity, measured.covered)
+    return Step(zh, en, measured.covered, ZERO, ZERO, "pack")
 
 
 # Most customers of a plan have the same seats and modules; equal questions are answered once.

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Func, Value
 
-from billing import commitments, contracts, late, planning, switching, trials
+from billing import commitments, contracts, covering, late, planning, switching, trials
 from billing.charges import Line, write
 from billing.charging import Measure, Worth, in_advance, in_arrears, is_metered
 from billing.measures import Question, measure
@@ -60,6 +60,7 @@ def close(
         return Closed()
     # Before anything is measured: an event that arrives from now on is measured, or leaves its mark for the next close.
     changed = late.Changed((), ()) if alone or confirmed else late.take(subscriptions, at=at)
+    late.draw(changed, at=at)
     rounds: list[_Round] = []
     pending = subscriptions
     while pending:
@@ -94,7 +95,7 @@ class _Round:
 def _round(subscriptions: Sequence[Subscription], at: datetime, confirmed: Change | None) -> _Round:
     works = _works(subscriptions, at)
     periods = _open(works)
-    measures = _measure(works)
+    measures = _measure(works, periods, at)
     lines = [line for work in works for line in _lines(work, measures, confirmed)]
     write(lines, periods=periods, at=at)
     _mark_closed(works, periods, at)
@@ -163,16 +164,16 @@ def _key(work: Work, stretch: Stretch) -> tuple[int, str, date]:
     return work.subscription.pk, str(stretch.interval), stretch.span.start
 
 
-def _measure(works: Sequence[Work]) -> dict[Any, Measure]:
-    return measure(
-        [
-            Question((_key(work, stretch), clause.price_id, clause.since), work.subscription, stretch, clause)
-            for work in works
-            for stretch in work.due.closed
-            for clause in work.contract.all_clauses
-            if is_metered(clause, stretch, first=work.contract.paid_from)
-        ]
-    )
+def _measure(works: Sequence[Work], periods: Mapping[tuple[int, str, date], int], at: datetime) -> dict[Any, Measure]:
+    """Return what the closed periods measured, and let resource packs cover of it what they can."""
+    questions = [
+        Question((_key(work, stretch), clause.price_id, clause.since), work.subscription, stretch, clause)
+        for work in works
+        for stretch in work.due.closed
+        for clause in work.contract.all_clauses
+        if is_metered(clause, stretch, first=work.contract.paid_from)
+    ]
+    return covering.cover(questions, measure(questions), period_of=lambda question: periods[question.key[0]], at=at)
 
 
 def _lines(work: Work, measures: Mapping[Any, Measure], confirmed: Change | None) -> Iterator[Line]:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from billing import contracts, settled
+from billing import contracts, covering, packs, settled
 from billing.charges import Line
 from billing.charging import Worth, is_metered, of_usage
 from billing.measures import Question, measure
@@ -86,6 +86,18 @@ def take(subscriptions: Sequence[Subscription], *, at: datetime) -> Changed:
     )
 
 
+def draw(changed: Changed, *, at: datetime) -> None:
+    """Let resource packs cover what periods measured again show, before the periods that close now ask for the rest.
+
+    Only of customers who have packs; `lines` then charges what they leave over.
+    """
+    holders = packs.holders({s.tenant_id for s in changed.subscriptions}) if changed.subscriptions else set()
+    theirs = [s for s in changed.subscriptions if s.tenant_id in holders]
+    if theirs:
+        questions = _questions(_touched(theirs, contracts.load(theirs), changed.marks, set()))
+        covering.cover(questions, measure(questions), period_of=covering.stored, at=at)
+
+
 def lines(
     changed: Changed, agreed: Mapping[int, Contract], *, closed_now: set[int], regular: Sequence[Line], at: datetime
 ) -> list[Line]:
@@ -102,7 +114,8 @@ def lines(
     if not touched:
         return []
     billed = _billed({stretch.id for _s, stretch, _c in touched})
-    found = measure([Question(n, s, stretch, clause) for n, (s, stretch, clause) in enumerate(touched)])
+    questions = _questions(touched)
+    found = covering.again(questions, measure(questions))
     worths = [of_usage(c, stretch, found[n], currency=s.currency) for n, (s, stretch, c) in enumerate(touched)]
     differing = [
         (s, worth, billed[place])
@@ -121,6 +134,10 @@ def lines(
     return [
         _difference(s, worth, before, undone, dues.get(s.pk) or local_day(at, s.zone)) for s, worth, before in differing
     ]
+
+
+def _questions(touched: Sequence[tuple[Subscription, Stretch, Clause]]) -> list[Question]:
+    return [Question(n, s, stretch, clause) for n, (s, stretch, clause) in enumerate(touched)]
 
 
 def _touched(

@@ -143,6 +143,11 @@ def grant(
     return pack
 
 
+def holders(tenants: Iterable[int]) -> set[int]:
+    """Return which of these customers have ever had a pack."""
+    return set(Pack.objects.filter(among("tenant", set(tenants))).values_list("tenant_id", flat=True).distinct())
+
+
 def draw(asks: Iterable[Ask]) -> dict[Any, Cover]:
     """Return what packs cover of each question, by its key; questions that no pack serves are left out.
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from django.db.models import Q
 
-from billing import contracts, planning
+from billing import contracts, covering, planning
 from billing.charging import Measure, Worth, in_advance, in_arrears, is_metered, of_usage
 from billing.measures import Question, measure
 from billing.models import Charge, Subscription
@@ -108,13 +108,13 @@ def recompute(charge: Charge) -> Recomputed | None:
     contract = contracts.load([subscription])[subscription.pk]
     first = Charge.objects.get(pk=charge.corrects_id) if charge.corrects_id else charge
     stretch = contracts.stretch(charge.period)
-    for clause in contract.all_clauses:
-        if clause.price_id != first.price_id or not is_metered(clause, stretch, first=contract.paid_from):
-            continue
-        found = measure([Question("again", subscription, stretch, clause)])["again"]
-        worth = of_usage(clause, stretch, found, currency=charge.currency)
+    questions = _questions(subscription, contract, [stretch])
+    wanted = [q for q in questions if q.clause.price_id == first.price_id]
+    measured = covering.again(questions, measure(questions)) if wanted else {}
+    for q in wanted:
+        worth = of_usage(q.clause, stretch, measured[q.key], currency=charge.currency)
         if worth.cause == first.cause:
-            return _compared(first, worth, found)
+            return _compared(first, worth, measured[q.key])
     return None
 
 
@@ -155,18 +155,26 @@ def _preview(
 def _usage(
     subscription: Subscription, contract: Contract, stretches: Sequence[Stretch], at: datetime
 ) -> list[UsageSoFar]:
-    asked = [
+    questions = _questions(subscription, contract, stretches)
+    measured = measure(questions)
+    forecasts = {q.key: _forecast(q.clause, q.stretch, measured[q.key], at) for q in questions}
+    found = covering.expect(questions, measured, at=at)
+    ahead = {key: one.quantity - measured[key].quantity for key, one in forecasts.items()}
+    later = covering.expect(questions, forecasts, at=at, more=ahead)
+    return [_so_far(q.clause, q.stretch, found[q.key], later[q.key], contract) for q in questions]
+
+
+def _questions(subscription: Subscription, contract: Contract, stretches: Sequence[Stretch]) -> list[Question]:
+    asked = (
         (stretch, clause)
         for stretch in stretches
         for clause in contract.all_clauses
         if is_metered(clause, stretch, first=contract.paid_from)
-    ]
-    found = measure([Question(n, subscription, stretch, clause) for n, (stretch, clause) in enumerate(asked)])
-    return [_so_far(clause, stretch, found[n], contract, at) for n, (stretch, clause) in enumerate(asked)]
+    )
+    return [Question(n, subscription, stretch, clause) for n, (stretch, clause) in enumerate(asked)]
 
 
-def _so_far(clause: Clause, stretch: Stretch, found: Measure, contract: Contract, at: datetime) -> UsageSoFar:
-    expected = _forecast(clause, stretch, found, at)
+def _so_far(clause: Clause, stretch: Stretch, found: Measure, expected: Measure, contract: Contract) -> UsageSoFar:
     return UsageSoFar(
         clause=clause,
         stretch=stretch,

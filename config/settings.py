@@ -222,6 +222,8 @@ ANNOUNCE_DAYS = env.int("ANNOUNCE_DAYS", default=7)
 # Usage (CONTRACTS rule 14): how late and how early an event may be.
 USAGE_LATE_DAYS = env.int("USAGE_LATE_DAYS", default=35)
 USAGE_EARLY_MINUTES = env.int("USAGE_EARLY_MINUTES", default=5)
+# Days before a resource pack lapses on which its customer is told (rule 21).
+PACK_WARNING_DAYS: list[int] = env.list("PACK_WARNING_DAYS", cast=int, default=[30, 7, 1])
 observing.start(env.str("SENTRY_DSN", default=""))
 
 LOGGING = {

@@ -126,8 +126,8 @@ def test_it_measures_the_period_of_another_subscription_of_the_customer(qingyu):
 def test_it_misses_nothing_that_arrives_while_it_closes(acme, monkeypatch):
     real = closing._measure
 
-    def measure(works):
-        measured = real(works)
+    def measure(*asked):
+        measured = real(*asked)
         tell(acme.tenant, "1200", "2026-01-20 12:00", told="2026-02-01 00:00")
         return measured
 
