@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from billing.models import Subscription
-from invoices import starting
+from billing.orders import Order
+from invoices import checkout, starting
 from invoices.models import Quote
 from tenants import agreements, audit, notices
 from tenants.errors import Conflict, Invalid, NotAllowed, WrongState
@@ -66,7 +68,8 @@ def accept(quote: Quote, yes: Yes, *, by: User, at: datetime) -> Subscription:
         raise QuoteChanged(_("The quote has changed since you opened it. Nothing was accepted; please read it again."))
     if not yes.confirmed:
         raise Invalid(_("Please confirm that you have read the quote and may accept it."), field="confirmed")
-    begun = starting.start(locked, tenant, consent=_consent(locked, tenant, yes, at, by), at=at, by=by)
+    consent = _consent(locked, tenant, yes, at, by)
+    begun = starting.start(locked, tenant, partial(_subscribe, at=at, by=by), consent=consent, at=at, by=by)
     _answer(locked, Status.ACCEPTED, at=at, by=by, address=yes.address, text=yes.text, subscription=begun)
     audit.record("quote.accepted", tenant=tenant, target=f"quote:{locked.pk}", at=at, by=by, sha256=locked.sha256)
     _tell_accepted(locked, begun, at)
@@ -79,6 +82,11 @@ def decline(quote: Quote, *, reason: str = "", at: datetime, by: User, address: 
     locked = locked_row(quote)
     _refuse_others(locked.tenant, by)
     return close(locked, Status.DECLINED, reason, at=at, by=by, address=address)
+
+
+def _subscribe(order: Order, *, at: datetime, by: User) -> Subscription:
+    """Start the contract as a confirmed purchase: what it costs at once is billed at once."""
+    return checkout.subscribe(order, at=at, by=by).subscription
 
 
 def answered(quote: Quote) -> WrongState:

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 
-from billing import closing
+from billing import closing, subscriptions
 from billing.models import Charge, Subscription
 from billing.money import plain
 from invoices import drafting, expecting, offering, starting
@@ -27,6 +28,8 @@ from tenants.models import Authorisation, Tenant
 from usage.periods import add_months, local_midnight
 
 A_YEAR = 12
+# The order in which a contract is read.
+ORDER = {"base": 0, "seat": 1, "module": 2, "service": 3, "usage": 4, "minimum": 5}
 # A rhythm of a year that begins on the last day looked at is closed by then.
 BEYOND = timedelta(days=367)
 
@@ -129,7 +132,10 @@ def _lived(quote: Quote) -> Estimate:
     until = quote.end_on or add_months(quote.start_on, A_YEAR)
     tenant = _like(quote.tenant)
     begins = local_midnight(quote.start_on, tenant.timezone)
-    starting.start(quote, tenant, consent=_consent(quote, tenant, begins), at=begins, by=None)
+    consent = _consent(quote, tenant, begins)
+    starting.start(
+        quote, tenant, partial(subscriptions.start_one, at=begins, by=None), consent=consent, at=begins, by=None
+    )
     for price, monthly in offering.expectations(quote):
         expecting.tell(tenant, quote.seller, price, monthly, start=quote.start_on, until=until)
     _bill(tenant, local_midnight(until, tenant.timezone) + (timedelta(0) if quote.end_on else BEYOND))
@@ -188,7 +194,7 @@ def _summed(quote: Quote, until: date, lines: Sequence[InvoiceLine], usage: tupl
 
 def _items(lines: Sequence[InvoiceLine]) -> tuple[Item, ...]:
     by_code: dict[str, list[InvoiceLine]] = defaultdict(list)
-    for line in sorted(lines, key=lambda line: drafting.KINDS.get(line.kind, 9)):
+    for line in sorted(lines, key=lambda line: ORDER.get(line.kind, 9)):
         by_code[line.code].append(line)
     return tuple(
         Item(

@@ -5,6 +5,7 @@ Figures are those that were frozen on sending (a draft's are reckoned now); pric
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -27,6 +28,9 @@ from invoices.pages import prices as words
 from invoices.pages import wording
 from invoices.pages.controls import EVERY, unit_of
 from usage.periods import local_day
+
+# Full-width punctuation brings its own space; the blank between two sentences of a template is English.
+AFTER_STOP = re.compile(r"([。：；）]) +")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +151,7 @@ def text(document: QuoteDocument) -> str:
     """Return the whole of a quote as plain text: what a member says yes to, and what is kept with its hash."""
     with translation.override(document.language.lower()):
         written = render_to_string("invoices/quote.txt", {"document": document})
-    lines = (line.strip() for line in written.strip().splitlines())
+    lines = (AFTER_STOP.sub(r"\1", line.strip()) for line in written.strip().splitlines())
     return "\n".join(line for line in lines if line)
 
 

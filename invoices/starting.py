@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
-from billing import discounts, subscriptions
+from billing import discounts
 from billing.models import Price, Subscription
 from billing.money import plain
+from billing.orders import Order
 from invoices import offering
 from invoices.models import Quote
 from tenants.models import Authorisation, Tenant, User
@@ -17,9 +19,15 @@ RAMPED = (Price.Kind.BASE, Price.Kind.SEAT, Price.Kind.MODULE)
 
 
 def start(
-    quote: Quote, tenant: Tenant, *, consent: Authorisation | None, at: datetime, by: User | None
+    quote: Quote,
+    tenant: Tenant,
+    begin: Callable[[Order], Subscription],
+    *,
+    consent: Authorisation | None,
+    at: datetime,
+    by: User | None,
 ) -> Subscription:
-    """Start the quoted contract for `tenant`; nothing is charged here. To be called in the transaction of its cause.
+    """Start the quoted contract for `tenant` by `begin`, a verb that takes orders; in the transaction of its cause.
 
     A ramp counts its months from the first day that is paid for, however long before that the quote is accepted.
     """
@@ -27,7 +35,7 @@ def start(
     later = quote.start_on > local_day(at, tenant.timezone)
     coupons = [*quote.coupons, *([ramp] if ramp and not later else [])]
     ordered = offering.order(quote, tenant, consent=consent, coupons=coupons)
-    begun = subscriptions.start_one(ordered, at=at, by=by)
+    begun = begin(ordered)
     if ramp and later:
         discounts.redeem(begun, ramp, at=at, by=by, since=begun.anchor_on)
     return begun

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from invoices.views import actions, downloads, portal, start
+from invoices.views import actions, downloads, portal, quotes, start
 
 app_name = "portal"
 
@@ -20,6 +20,11 @@ company = [
     path("usage/events/", portal.events, name="events"),
     path("usage/events.csv", downloads.events_csv, name="events_csv"),
     path("subscription/", portal.subscription, name="subscription"),
+    path("quotes/", quotes.quotes, name="quotes"),
+    path("quotes/<int:pk>/", quotes.quote, name="quote"),
+    path("quotes/<int:pk>/accept/", quotes.quote_accept, name="quote_accept"),
+    path("quotes/<int:pk>/decline/", quotes.quote_decline, name="quote_decline"),
+    path("quotes/<int:pk>/<str:language>.pdf", quotes.quote_pdf, name="quote_pdf"),
     path("subscription/history/", portal.history, name="history"),
     path("subscription/<int:pk>/renewal/", actions.renewal, name="renewal"),
     path("subscription/<int:pk>/renewal/off/", actions.renewal_off, name="renewal_off"),

@@ -110,6 +110,7 @@ PAGES = (
     "usage/events/",
     "subscription/",
     "subscription/history/",
+    "quotes/",
     "payments/",
     "controls/",
     "controls/prices/",

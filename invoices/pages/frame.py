@@ -129,7 +129,11 @@ def bar(seven: tuple[Link, ...]) -> tuple[Link, ...]:
 
 
 TABS: dict[str, Callable[[], tuple[tuple[str, str], ...]]] = {
-    "subscription": lambda: (("subscription", _("Current")), ("history", _("History"))),
+    "subscription": lambda: (
+        ("subscription", _("Current")),
+        ("quotes", _("Quotes")),
+        ("history", _("History")),
+    ),
     "usage": lambda: (("usage", _("Daily")), ("events", _("Events"))),
     "controls": lambda: (("controls", _("Authorisations")), ("costs", _("What can cost money"))),
     "settings": lambda: (("settings", _("Company and people")), ("log", _("Audit log"))),
