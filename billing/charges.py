@@ -68,12 +68,10 @@ class Line:
 def write(lines: Iterable[Line], *, periods: Mapping[PeriodKey, int], at: datetime) -> None:
     """Write charges; a charge that exists already (period, code, reason, cause) raises IntegrityError."""
     lines = list(lines)
-    plain = [line for line in lines if not line.gives_back]
-    copy_in(Charge, COLUMNS, (_row(line, _id(line.period, periods), at) for line in plain))
-    if credits := [line for line in lines if line.gives_back]:
-        numbers = list(zip(reserve(Charge, len(credits)), credits, strict=True))
-        rows = ((number, *_row(line, _id(line.period, periods), at)) for number, line in numbers)
-        copy_in(Charge, ["id", *COLUMNS], rows)
+    rows = (_row(line, _id(line.period, periods), at) for line in lines)
+    if any(line.gives_back for line in lines):
+        numbers = list(zip(reserve(Charge, len(lines)), lines, strict=True))
+        copy_in(Charge, ["id", *COLUMNS], ((n, *row) for (n, _line), row in zip(numbers, rows, strict=True)))
         ChargeCredit.objects.bulk_create(
             ChargeCredit(
                 tenant_id=line.subscription.tenant_id,
@@ -85,6 +83,8 @@ def write(lines: Iterable[Line], *, periods: Mapping[PeriodKey, int], at: dateti
             for number, line in numbers
             for back in line.gives_back
         )
+    else:
+        copy_in(Charge, COLUMNS, rows)
 
 
 def _id(period: PeriodKey | int, periods: Mapping[PeriodKey, int]) -> int:

@@ -139,12 +139,15 @@ def of_share(
 
 
 def of_days(clause: Clause, stretch: Stretch, part: Part | None = None) -> Share:
-    """Return the share of days that a period, or a part of it, is of the whole one (a part period goes by days)."""
+    """Return the share of the whole period that a period is, by days, or that a part of it is, as the plan splits it."""
     whole = stretch.span.whole_days
     if clause.one_off or clause.proration == "none":
         return Share(whole, whole)
-    start, end = (part.start_on, part.end_on) if part else (stretch.span.start, stretch.span.end)
-    return Share(days(start, end), whole)
+    if part is None or (part.start, part.end) == (stretch.start, stretch.end):
+        return Share(stretch.span.days, whole)
+    if clause.proration == "second":
+        return Share(seconds(part.start, part.end), stretch.whole_seconds, by_second=True)
+    return Share(days(part.start_on, part.end_on), whole)
 
 
 def of_rest(clause: Clause, stretch: Stretch, since: datetime) -> Share:

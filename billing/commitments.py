@@ -25,7 +25,7 @@ from billing.rating.steps import step
 from billing.terms import Clause, Contract, Part, Stretch
 from billing.undoing import undo
 from tenants.bulk import among
-from usage.periods import days
+from usage.periods import days, local_day
 
 KIND = "minimum"
 # A period that is over, of a subscription with its contract.
@@ -41,7 +41,8 @@ def lines(closed: Sequence[Whole], agreed: Mapping[int, Contract], late: Sequenc
     if late:
         missing = {line.subscription.pk: line.subscription for line in late if line.subscription.pk not in agreed}
         known = {**agreed, **contracts.load(list(missing.values()))}
-        owed += _owed(_touched([line for line in late if known[line.subscription.pk].commitments], known, owed))
+        bound = [line for line in late if known[line.subscription.pk].commitments]
+        owed = _owed(_touched(bound, known, owed)) + owed
     if not owed:
         return []
     shelf = _shelf([s.pk for s, _stretch, _least in owed], min(stretch.start for _s, stretch, _least in owed))
@@ -58,7 +59,9 @@ def minimum(contract: Contract, stretch: Stretch) -> int | None:
         end = min(stretch.end, one.until) if one.until else stretch.end
         if one.interval == stretch.interval and start < end and not stretch.trial:
             part = Part(start, end, stretch.span.zone)
-            used = min(days(part.start_on, part.end_on), stretch.span.days)
+            # The day of a change belongs to the new state, the day of a cancellation is used (rule 4).
+            last = local_day(end, stretch.span.zone) if end < stretch.end else part.end_on
+            used = min(days(part.start_on, last), stretch.span.days)
             parts.append(prorate_minor(one.minimum_minor, used, stretch.span.whole_days))
     return sum(parts) if parts else None
 

@@ -98,10 +98,7 @@ def hold(s: Subscription, price: Price, quantity: Decimal | None, since: datetim
     """Let a quantity of a price stand from an instant on, in place of what stood there; None takes it away."""
     upper = Subscription.objects.values_list("during", flat=True).get(pk=s.pk).upper
     for item in SubscriptionItem.objects.filter(subscription=s.pk, price=price, during__isempty=False):
-        if item.during.upper is None or item.during.upper > since:
-            start = item.during.lower
-            item.during = DateTimeTZRange(start, since) if start < since else DateTimeTZRange(empty=True)
-            item.save(update_fields=["during"])
+        _until(item, since)
     if quantity is not None and (upper is None or since < upper):
         during = DateTimeTZRange(since, upper)
         SubscriptionItem.objects.create(
@@ -118,10 +115,15 @@ def forget(s: Subscription, change: Change) -> None:
 def end_items(s: Subscription, over: datetime) -> None:
     """Let everything that is held end at an instant."""
     for item in SubscriptionItem.objects.filter(subscription=s.pk, during__isempty=False):
-        start, upper = item.during.lower, item.during.upper
-        if upper is None or upper > over:
-            item.during = DateTimeTZRange(start, over) if start < over else DateTimeTZRange(empty=True)
-            item.save(update_fields=["during"])
+        _until(item, over)
+
+
+def _until(item: SubscriptionItem, end: datetime) -> None:
+    """Let an item stand until an instant at the latest; one that would begin with it or later never stood."""
+    start, upper = item.during.lower, item.during.upper
+    if upper is None or upper > end:
+        item.during = DateTimeTZRange(start, end) if start < end else DateTimeTZRange(empty=True)
+        item.save(update_fields=["during"])
 
 
 def is_in_trial(s: Subscription, instant: datetime) -> bool:
@@ -149,10 +151,8 @@ def _carry_over(s: Subscription, version_id: int, split: datetime) -> None:
     items = SubscriptionItem.objects.filter(subscription=s.pk, during__isempty=False)
     before = held(s, list(Price.objects.filter(version=s.version_id)), split)
     upper = s.during.upper
-    for item in items.exclude(during__endswith__lte=split):
-        start = item.during.lower
-        item.during = DateTimeTZRange(start, split) if start < split else DateTimeTZRange(empty=True)
-        item.save(update_fields=["during"])
+    for item in items:
+        _until(item, split)
     prices = list(Price.objects.filter(version=version_id).order_by("position", "pk"))
     SubscriptionItem.objects.bulk_create(
         SubscriptionItem(

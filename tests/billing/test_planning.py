@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.planning import plan
-from billing.terms import Clause, Contract, Stretch
 from billing.rating import parse_price
+from billing.terms import Clause, Contract, Stretch
 from usage.periods import Alignment, Interval, local_midnight
 
 ZONES = ["Asia/Shanghai", "America/Los_Angeles", "Pacific/Tongatapu", "America/Sao_Paulo", "Asia/Kathmandu", "UTC"]
