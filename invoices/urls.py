@@ -20,6 +20,7 @@ company = [
     path("usage/events/", portal.events, name="events"),
     path("usage/events.csv", downloads.events_csv, name="events_csv"),
     path("subscription/", portal.subscription, name="subscription"),
+    path("subscription/packs/", portal.packs, name="packs"),
     path("quotes/", quotes.quotes, name="quotes"),
     path("quotes/<int:pk>/", quotes.quote, name="quote"),
     path("quotes/<int:pk>/accept/", quotes.quote_accept, name="quote_accept"),

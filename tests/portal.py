@@ -109,6 +109,7 @@ PAGES = (
     "usage/",
     "usage/events/",
     "subscription/",
+    "subscription/packs/",
     "subscription/history/",
     "quotes/",
     "payments/",

@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
                 ('valid_from', models.DateTimeField(verbose_name='valid from')),
                 ('expires', models.DateTimeField(verbose_name='lapses')),
                 ('match', models.JSONField(blank=True, default=dict, verbose_name='only for usage with')),
-                ('source', models.CharField(choices=[('grant', 'given'), ('purchase', 'bought')], default='grant', max_length=8, verbose_name='source')),
+                ('source', models.CharField(choices=[('grant', 'granted'), ('purchase', 'bought')], default='grant', max_length=8, verbose_name='source')),
                 ('reason', models.CharField(blank=True, max_length=200, validators=[tenants.printable.validate_printable], verbose_name='reason')),
                 ('granted_by_name', models.CharField(blank=True, max_length=80, verbose_name='by')),
                 ('created_at', models.DateTimeField(verbose_name='created')),

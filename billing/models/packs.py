@@ -36,7 +36,7 @@ class Pack(models.Model):
     """
 
     class Source(models.TextChoices):
-        GRANT = "grant", _("given")
+        GRANT = "grant", _("granted")
         PURCHASE = "purchase", _("bought")
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("customer"), related_name="packs")

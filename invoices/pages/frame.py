@@ -131,6 +131,7 @@ def bar(seven: tuple[Link, ...]) -> tuple[Link, ...]:
 TABS: dict[str, Callable[[], tuple[tuple[str, str], ...]]] = {
     "subscription": lambda: (
         ("subscription", _("Current")),
+        ("packs", _("Resource packs")),
         ("quotes", _("Quotes")),
         ("history", _("History")),
     ),

@@ -8,6 +8,7 @@ from invoices.pages import bill as bill_page
 from invoices.pages import bills as bills_page
 from invoices.pages import controls as controls_page
 from invoices.pages import overview as overview_page
+from invoices.pages import packs as packs_page
 from invoices.pages import payments as payments_page
 from invoices.pages import settings as settings_page
 from invoices.pages import subscription as subscription_page
@@ -44,6 +45,11 @@ def events(visit: Visit, request: HttpRequest) -> usage_page.EventsPage:
 @page("portal/subscription.html", "subscription", "subscription")
 def subscription(visit: Visit, request: HttpRequest) -> subscription_page.SubscriptionPage:
     return subscription_page.page(visit)
+
+
+@page("portal/packs.html", "subscription", "packs")
+def packs(visit: Visit, request: HttpRequest) -> packs_page.PacksPage:
+    return packs_page.page(visit)
 
 
 @page("portal/history.html", "subscription", "history")

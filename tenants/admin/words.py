@@ -22,6 +22,7 @@ ACTS = {
     "member.role_changed": gettext_lazy("role changed"),
     "meter.saved": gettext_lazy("meter saved"),
     "notice.resent": gettext_lazy("notice sent again"),
+    "pack.granted": gettext_lazy("resource pack granted"),
     "parked.resolved": gettext_lazy("parked customer settled"),
     "payment.recorded": gettext_lazy("payment recorded"),
     "person.saved": gettext_lazy("person saved"),
@@ -56,6 +57,7 @@ NOTICES = {
     "payment_received": gettext_lazy("payment received"),
     "charge_announced": gettext_lazy("deduction announced"),
     "charge_reminder": gettext_lazy("reminder of a deduction"),
+    "pack_lapsing": gettext_lazy("resource pack lapses soon"),
 }
 FACTS = {
     "measured": gettext_lazy("measured"),
