@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from billing.models import Charge, Subscription
-from invoices import setting_off, writing
+from invoices import announcing, charge_days, setting_off, writing
 from invoices.grouping import Group, Side, Waiting, group_up
 from invoices.models import Invoice
 from tenants import audit
@@ -41,12 +41,14 @@ def draft(payer_ids: Iterable[int], *, at: datetime) -> list[int]:
     another worker holds. What comes to less than nothing is credited at once.
     """
     payers = _lock(payer_ids, at)
-    groups = _groups(payers)
+    groups = _groups(payers, at)
     if _take_back(groups):
-        groups = _groups(payers)
+        groups = _groups(payers, at)
     if not groups:
         return []
-    return _write(groups, payers, at, held=True).invoices
+    drafts = _write(groups, payers, at, held=True).invoices
+    announcing.announce_bills(drafts, at=at)
+    return drafts
 
 
 @transaction.atomic
@@ -99,8 +101,11 @@ def _write(groups: Sequence[Group], payers: dict[int, Tenant], at: datetime, *, 
     return Drafted(invoices, setting_off.settle(debts, at=at) if debts else [])
 
 
-def _groups(payers: dict[int, Tenant]) -> list[Group]:
-    return [group for side in _sides(payers).values() for group in group_up(side)]
+def _groups(payers: dict[int, Tenant], at: datetime) -> list[Group]:
+    sides = _sides(payers)
+    zones = {pk: payer.timezone for pk, payer in payers.items()}
+    days = charge_days.days([charge for side in sides.values() for charge in side], zones=zones, at=at)
+    return [group for side in sides.values() for group in group_up(side, days)]
 
 
 def _take_back(groups: Sequence[Group]) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from billing.granting import Applied
 from billing.models import Charge, Subscription
+from invoices.charge_days import Day, later
 from invoices.tax import LineTax
 
 # (payer, seller, currency, way of payment)
@@ -55,13 +57,15 @@ class Waiting(NamedTuple):
 class Group:
     """The charges of one document to be; `discounts` by charge and `taxes` in order of charges are reckoned later.
 
-    `origin` names the change whose lines stand alone; empty for a periodic bill.
+    `origin` names the change whose lines stand alone, or the notice of a bill that is announced for itself; empty for
+    other periodic bills. `charge_at` is when it is deducted by itself.
     """
 
     side: Side
     charge_on: date
     charges: list[Waiting] = field(default_factory=list)
     origin: str = ""
+    charge_at: datetime | None = None
     discounts: dict[int, list[Applied]] = field(default_factory=dict)
     taxes: list[LineTax] = field(default_factory=list)
 
@@ -89,23 +93,27 @@ class Group:
         self.charges.sort(key=_place)
 
 
-def group_up(charges: Sequence[Waiting]) -> Iterator[Group]:
+def group_up(charges: Sequence[Waiting], days: Mapping[int, Day] = MappingProxyType({})) -> Iterator[Group]:
     """Yield the documents of one side of charges, earliest day first.
 
     Lines of a change stand alone. Zero charges go with their change, else with the first bill of their day or later, and
-    wait when there is none. What only late usage brought below zero goes on the next periodic bill (rule 14).
+    wait when there is none. What only late usage brought below zero goes on the next periodic bill (rule 14). `days` say
+    when charges are deducted by themselves; others are asked for when they are due.
     """
     found: dict[tuple[date | None, str], Group] = {}
     for charge in sorted((c for c in charges if c.amount_minor), key=lambda c: c.due_on):
-        cause = _alone(charge)
-        group = found.setdefault((None if cause else charge.due_on, cause), Group(_side(charge), charge.due_on))
-        group.origin, group.charge_on = cause, charge.due_on
+        cause, day = _alone(charge), _day(charge, days)
+        key = (None, cause) if cause else (day.charge_on, day.origin)
+        group = found.setdefault(key, Group(_side(charge), day.charge_on, origin=cause or day.origin))
+        group.charge_on = charge.due_on if cause else day.charge_on
+        group.charge_at = None if cause else later(Day(day.charge_on, group.charge_at), day).charge_at
         group.charges.append(charge)
     zeros = [charge for charge in charges if not charge.amount_minor]
-    periodic = _late_on_the_next(sorted((g for g in found.values() if not g.origin), key=lambda g: g.charge_on), zeros)
-    changes = {group.origin: group for group in found.values() if group.origin}
+    bills = [group for (on, _origin), group in found.items() if on is not None]
+    periodic = _late_on_the_next(sorted(bills, key=lambda g: g.charge_on), zeros)
+    changes = {group.origin: group for (on, _origin), group in found.items() if on is None}
     for charge in zeros:
-        home = changes.get(_alone(charge)) or next((g for g in periodic if g.charge_on >= charge.due_on), None)
+        home = changes.get(_alone(charge)) or _home(_day(charge, days), periodic)
         if home is not None:
             home.charges.append(charge)
     for group in sorted([*periodic, *changes.values()], key=lambda g: g.charge_on):
@@ -138,6 +146,16 @@ def _waits(group: Group, zeros: Sequence[Waiting]) -> bool:
     billed = {z.subscription_id for z in zeros if z.reason != LATE and z.due_on <= group.charge_on}
     late = {charge.subscription_id for charge in group.charges}
     return not late & billed and any(goes_on(charge) for charge in group.charges)
+
+
+def _home(day: Day, bills: Sequence[Group]) -> Group | None:
+    """Return the bill that a zero line goes on: the one of its notice, else the first of its day or later."""
+    same = (g for g in bills if day.origin and g.origin == day.origin)
+    return next(same, None) or next((g for g in bills if g.charge_on >= day.charge_on), None)
+
+
+def _day(charge: Waiting, days: Mapping[int, Day]) -> Day:
+    return days.get(charge.pk, Day(charge.due_on))
 
 
 def _alone(charge: Waiting) -> str:
