@@ -21,7 +21,17 @@ from billing.models import (
     PriceList,
     Subscription,
 )
-from invoices.models import BillingRun, CreditNote, CustomerImport, Document, Invoice, NumberSeries, Parked, Payment
+from invoices.models import (
+    BillingRun,
+    CreditNote,
+    CustomerImport,
+    Document,
+    Invoice,
+    NumberSeries,
+    Parked,
+    Payment,
+    Quote,
+)
 from tenants.admin.acts import list_address
 from tenants.models import (
     ApiKey,
@@ -43,6 +53,7 @@ RIVER: list[tuple[Any, list[tuple[Any, ...]]]] = [
         _("Customers"),
         [
             (Tenant, "apartment"),
+            (Quote, "request_page"),
             (Subscription, "autorenew"),
             (Member, "badge"),
             (Pack, "inventory"),
@@ -89,6 +100,7 @@ RIVER: list[tuple[Any, list[tuple[Any, ...]]]] = [
                 "status__exact=failed",
                 "invoices.admin.dashboard.failed_badge",
             ),
+            (Quote, "hourglass_bottom", _("Quotes that lapse soon"), "soon=yes"),
             (CustomerImport, "group_add"),
         ],
     ),

@@ -12,7 +12,7 @@ from billing import catalogue
 from billing.models import Plan, PlanVersion, PriceList, PriceListEntry
 from billing.money import Money
 from invoices import crediting, parking, payments, pdf, rendering
-from invoices.models import BillingRun, CustomerImport, Invoice
+from invoices.models import BillingRun, CustomerImport, Invoice, Quote
 from tenants import keys, people
 from tenants.companies import NewContact
 from tenants.models import CustomerGroup, Delivery, IdempotencyKey, Member, Notice, Seller, Tenant, User
@@ -147,6 +147,18 @@ def trail(tenant: Tenant, subscription, operator: User) -> None:
     errors = [{"line": 2, "column": "Tax", "message": "wrong"}]
     CustomerImport.objects.create(
         file_name="c.csv", sha256="0" * 64, mapping="", status="refused", errors=errors, at=NOW, by=operator
+    )
+    Quote.objects.create(
+        tenant=tenant,
+        seller=subscription.seller,
+        version=subscription.version,
+        currency="CNY",
+        zone=tenant.timezone,
+        language=tenant.language,
+        start_on=NOW.date(),
+        valid_until=NOW.date(),
+        label="second",
+        created_at=NOW,
     )
     IdempotencyKey.objects.create(
         owner="k", key="1", method="POST", path="/x", body_sha256="0" * 64, status=200, answer={}, created_at=NOW

@@ -8,7 +8,7 @@ from django.test import Client
 
 from billing.models import Subscription
 from invoices.models import Quote
-from tenants.models import Member, Tenant
+from tenants.models import Member, Tenant, User
 from tests import portal, shop
 from tests.invoices import quotes_samples as samples
 from tests.invoices.test_pages_access import logged_in
@@ -90,6 +90,7 @@ def test_it_accepts_only_what_was_read_and_confirmed(alice, quote, changes, word
 
 def test_it_refuses_a_quote_whose_day_has_passed(alice, quote):
     with time_machine.travel(shop.at("2026-12-01 00:01"), tick=False):
+        alice = logged_in(User.objects.get(name="alice"))  # the session is over by then
         page = read(alice, quote)
         assert "Expired" in page
         assert 'name="confirmed"' not in page
