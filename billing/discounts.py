@@ -32,6 +32,7 @@ KEYS = {
     "amount",
     "currency",
     "duration",
+    "months",
     "applies_to",
     "valid_from",
     "valid_until",
@@ -79,7 +80,7 @@ def define(seller: Seller, data: Mapping[str, Any], *, at: datetime, by: User | 
     if ("percent" in data) == ("amount" in data):
         raise Invalid(_("Give either a percentage or an amount."), field=f"{path}.percent")
     currency = data.get("currency") or (seller.currency if "amount" in data or data.get("budget") else "")
-    duration, months = _duration(data.get("duration", Duration.ONCE), f"{path}.duration")
+    duration, months = _duration(data.get("duration", Duration.ONCE), data.get("months"), f"{path}.duration")
     coupon = Coupon(
         seller=seller,
         code=data.get("code", ""),
@@ -210,13 +211,15 @@ def _check_limits(coupon: Coupon, subscription: Subscription) -> None:
         raise CouponUsedUp(_("The coupon “%(code)s” is used up.") % said, field="coupon")
 
 
-def _duration(given: Any, path: str) -> tuple[str, int | None]:
-    if given in (Duration.ONCE, Duration.FOREVER):
+def _duration(given: Any, count: Any, path: str) -> tuple[str, int | None]:
+    """Read `once`, `forever` or `{months: 3}`; or `months` with the number in a key of its own."""
+    if given in (Duration.ONCE, Duration.FOREVER) and count is None:
         return str(given), None
-    months = given.get("months") if isinstance(given, Mapping) and set(given) == {"months"} else None
-    if isinstance(months, bool) or not isinstance(months, int) or not 0 < months <= MOST_MONTHS:
+    if given != Duration.MONTHS:
+        count = given.get("months") if isinstance(given, Mapping) and set(given) == {"months"} else None
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 < count <= MOST_MONTHS:
         raise Invalid(_("Write “once”, “forever” or a number of months."), field=path)
-    return Duration.MONTHS, months
+    return Duration.MONTHS, count
 
 
 def _percent(given: Any, path: str) -> Decimal:

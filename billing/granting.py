@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from billing.discounts import given_by
 from billing.models import AppliedDiscount, BillingPeriod, Coupon, Redemption
 from tenants.bulk import among, copy_in, mark
+from tenants.models.companies import Language
 from usage.periods import add_months
 
 Duration = Coupon.Duration
@@ -55,6 +56,20 @@ class Applied(NamedTuple):
     redemption_id: int
     position: int
     amount_minor: int
+
+
+class Cause(NamedTuple):
+    """Why a line costs less: the coupon, and what it takes off."""
+
+    code: str
+    name: str
+    name_en: str
+    amount_minor: int
+
+    def said(self, language: str) -> str:
+        """Return the coupon's name with its code, for a reader of `language`."""
+        name = self.name_en if language == Language.ENGLISH and self.name_en else self.name
+        return self.code if name == self.code else f"{name} ({self.code})"
 
 
 def in_force(subscription_ids: Iterable[int]) -> list[Granted]:
@@ -115,13 +130,13 @@ def use_up(redemption_ids: Sequence[int], *, at: datetime) -> None:
         mark(Redemption, "used_up_at", at, redemption_ids)
 
 
-def causes(charge_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
-    """Return what was taken off charges, in order: the coupon's code and names, and the amount in minor units."""
-    found: dict[int, list[dict[str, Any]]] = {}
+def causes(charge_ids: Sequence[int]) -> dict[int, list[Cause]]:
+    """Return what was taken off charges, in order, each with its coupon."""
+    found: dict[int, list[Cause]] = {}
     rows = AppliedDiscount.objects.filter(among("charge", charge_ids)).order_by("charge", "position")
     named = ("redemption__coupon__code", "redemption__coupon__name", "redemption__coupon__name_en")
-    for charge, code, name, name_en, amount in rows.values_list("charge", *named, "amount_minor"):
-        found.setdefault(charge, []).append({"code": code, "name": name, "name_en": name_en, "amount_minor": amount})
+    for charge, *cause in rows.values_list("charge", *named, "amount_minor"):
+        found.setdefault(charge, []).append(Cause(*cause))
     return found
 
 

@@ -12,10 +12,11 @@ from typing import Any
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from billing import granting
 from billing.models import Charge
 from invoices import states
 from invoices.capitals import in_capitals
-from invoices.document import BankTransfer, DocumentLine, InvoiceDocument, Party, Period, Step, Tax, Usage
+from invoices.document import BankTransfer, Discount, DocumentLine, InvoiceDocument, Party, Period, Step, Tax, Usage
 from invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from usage.periods import local_day
 
@@ -27,6 +28,7 @@ def invoice_document(invoice: Invoice, language: str) -> InvoiceDocument:
     """Return an issued invoice as it is printed in `language` (`zh-hans` or `en`), as it stood on the day of issue."""
     assert invoice.seller_copy is not None
     lines = list(invoice.lines.select_related("charge").order_by("position"))
+    causes = granting.causes([line.charge_id for line in lines if line.discount_minor])
     with translation.override(language):
         return InvoiceDocument(
             kind="invoice",
@@ -34,7 +36,7 @@ def invoice_document(invoice: Invoice, language: str) -> InvoiceDocument:
             due_date=invoice.due_on,
             due_minor=invoice.total_minor,
             status=str(states.BILL["open" if invoice.total_minor else "settled"].word),
-            lines=tuple(_line(line, language) for line in lines),
+            lines=tuple(_line(line, language, causes.get(line.charge_id, ())) for line in lines),
             transfer=_transfer(invoice.seller_copy, invoice.number or "") if invoice.total_minor else None,
             purchase_order=invoice.purchase_order,
             cost_centre=invoice.cost_centre,
@@ -137,7 +139,7 @@ def _transfer(seller: Mapping[str, Any], number: str) -> BankTransfer | None:
     )
 
 
-def _line(line: InvoiceLine, language: str) -> DocumentLine:
+def _line(line: InvoiceLine, language: str, causes: Sequence[granting.Cause]) -> DocumentLine:
     details = line.charge.details
     return DocumentLine(
         name=line.name_in(language),
@@ -147,6 +149,7 @@ def _line(line: InvoiceLine, language: str) -> DocumentLine:
         amount_minor=line.amount_minor,
         period=Period(first=line.service_start_on, last=line.service_end_on - timedelta(days=1)),
         note=_note(line, details),
+        discounts=tuple(Discount(cause=one.said(language), amount_minor=one.amount_minor) for one in causes),
         tax_rate=line.tax_rate,
         tax_minor=line.tax_minor,
         explanation=tuple(_step(step, language) for step in details.get("steps", ())),

@@ -115,7 +115,7 @@ def _credit(group: Group, given_back: dict[int, list[Source]], homes: dict[int, 
 def _pieces(
     group: Group, given_back: dict[int, list[Source]], homes: dict[int, list[Home]]
 ) -> list[tuple[list[Home], int]]:
-    """Return what each credit gives back of which charge, with tax, and on which bills that may stand."""
+    """Return what each credit gives back of which charge, with tax, and on which bills that may stand; newest first."""
     pieces = []
     for charge, tax in zip(group.charges, group.taxes, strict=True):
         parts = given_back.get(charge.pk, ())
@@ -126,7 +126,7 @@ def _pieces(
             chain = [home for home in homes.get(part.charge_id, ()) if not home.draft]
             if chain and share:
                 pieces.append((chain, share))
-    return pieces
+    return sorted(pieces, key=lambda piece: -piece[0][0].invoice_id)
 
 
 def _notes(group: Group, found: Places, series: NumberSeries, at: datetime) -> list[int]:

@@ -18,11 +18,19 @@ from rest_framework.request import Request
 from billing.api.fields import Amount, Exact
 from billing.api.plans import of_seller
 from billing.api.rate import StepView
+from billing.models import AppliedDiscount
 from invoices.models import Document, Invoice, InvoiceLine
 from tenants import files
 from tenants.api import frame
 from tenants.errors import NotFound
 from tenants.models.companies import Language
+
+
+class DiscountView(serializers.Serializer[AppliedDiscount]):
+    """What a redeemed coupon took off a line."""
+
+    coupon = serializers.CharField(source="redemption.coupon.code")
+    amount = Amount("amount_minor", "charge.currency")
 
 
 class LineView(serializers.Serializer[InvoiceLine]):
@@ -41,6 +49,7 @@ class LineView(serializers.Serializer[InvoiceLine]):
     unit_en = serializers.CharField()
     amount = Amount("amount_minor", "invoice.currency")
     discount = Amount("discount_minor", "invoice.currency")
+    discounts = DiscountView(source="charge.discounts", many=True, read_only=True)
     tax_rate = Exact()
     tax = Amount("tax_minor", "invoice.currency")
     total = Amount("gross_minor", "invoice.currency")
@@ -113,7 +122,7 @@ class Invoices(frame.Rows, generics.ListAPIView[Invoice]):
 class OneInvoice(frame.Rows, generics.RetrieveAPIView[Invoice]):
     """One issued invoice, by its number."""
 
-    queryset = Invoices.queryset.prefetch_related("lines__charge")
+    queryset = Invoices.queryset.prefetch_related("lines__charge__discounts__redemption__coupon")
     serializer_class = InvoiceWithLines
     lookup_field = "number"
 

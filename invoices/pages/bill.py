@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from django.utils.translation import gettext as _
 
-from billing import formatting
+from billing import formatting, granting
 from billing.money import Money
 from invoices import capitals, states
 from invoices.models import CreditNote, Document, Invoice, InvoiceLine
@@ -33,7 +33,7 @@ class Step:
 
 @dataclass(frozen=True)
 class LineRow:
-    """One line; its discount, if any, is a line of its own below it."""
+    """One line; each discount, with its cause, is a line of its own below it."""
 
     pk: int
     name: str
@@ -43,7 +43,7 @@ class LineRow:
     quantity: str
     unit_price: str
     amount: Money
-    discount: Money | None
+    discounts: tuple[tuple[str, Money], ...]
     proof: proof.Proof
 
 
@@ -192,10 +192,11 @@ def against(visit: Visit, bill: Invoice, lines: Sequence[InvoiceLine]) -> str:
 
 def line_rows(visit: Visit, lines: Sequence[InvoiceLine]) -> tuple[LineRow, ...]:
     explained = proof.proofs(visit, lines)
-    return tuple(line_row(visit, line, explained[line.pk]) for line in lines)
+    causes = granting.causes([line.charge_id for line in lines if line.discount_minor])
+    return tuple(line_row(visit, line, explained[line.pk], causes.get(line.charge_id, ())) for line in lines)
 
 
-def line_row(visit: Visit, line: InvoiceLine, shown: proof.Proof) -> LineRow:
+def line_row(visit: Visit, line: InvoiceLine, shown: proof.Proof, causes: Sequence[granting.Cause]) -> LineRow:
     currency = line.invoice.currency
     unit = line.unit_in(visit.language)
     return LineRow(
@@ -207,7 +208,7 @@ def line_row(visit: Visit, line: InvoiceLine, shown: proof.Proof) -> LineRow:
         quantity=wording.count(line.quantity, unit, visit.language),
         unit_price=shown.unit_price,
         amount=Money(line.amount_minor, currency),
-        discount=Money(-line.discount_minor, currency) if line.discount_minor else None,
+        discounts=tuple((one.said(visit.language), Money(-one.amount_minor, currency)) for one in causes),
         proof=shown,
     )
 

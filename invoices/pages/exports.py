@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from django.utils.translation import gettext as _
 
-from billing import formatting
+from billing import formatting, granting
 from billing.money import Money, plain
 from invoices.pages import bill as one
 from invoices.pages import bills as many
@@ -60,8 +60,10 @@ def bill(visit: Visit, pk: int) -> str:
         _("Tax"),
         _("With tax"),
         _("Currency"),
+        _("Coupons"),
     ]
     found = one.find(visit, pk)
+    causes = granting.causes([line.charge_id for line in found.lines.all() if line.discount_minor])
     rows = [
         [
             line.name_in(visit.language),
@@ -74,6 +76,7 @@ def bill(visit: Visit, pk: int) -> str:
                 for minor in (line.amount_minor, line.discount_minor, line.tax_minor, line.gross_minor)
             ),
             found.currency,
+            _(", ").join(cause.said(visit.language) for cause in causes.get(line.charge_id, ())),
         ]
         for line in found.lines.all()
     ]
