@@ -46,7 +46,7 @@ def _settle(group: Group, at: datetime) -> list[int]:
     if any(_join(group, draft, at) for draft in drafts):
         return []
     notes = _credit(group, given_back, homes, at)
-    if not notes and not group.origin:
+    if not notes and not any(charge.reason == CHANGE for charge in group.charges):
         any(_join(group, draft, at) for draft in _drafts_of(group))
     return notes
 
