@@ -175,7 +175,7 @@ def _side(credit: CreditNoteLine, inclusive: bool) -> int:
 
 def unit_price(details: Mapping[str, Any]) -> Decimal | None:
     """Return the one price of a unit, where a single step tells it."""
-    steps = [step for step in details.get("steps", ()) if step["code"] != "proration"]
+    steps = [step for step in details.get("steps", ()) if step["code"] not in ("proration", "pack")]
     if len(steps) == 1 and steps[0]["code"] in PRICED:
         return Decimal(steps[0]["unit_amount"])
     return None
@@ -201,7 +201,12 @@ def _step(step: Mapping[str, str], language: str) -> Step:
 def _usage(line: InvoiceLine, details: Mapping[str, Any]) -> Usage | None:
     if "measured" not in details:
         return None
-    return Usage(measured=Decimal(details["measured"]), included=Decimal(details["included"]), paid=line.quantity)
+    return Usage(
+        measured=Decimal(details["measured"]),
+        included=Decimal(details["included"]),
+        covered=Decimal(details.get("covered") or 0),
+        paid=line.quantity,
+    )
 
 
 def _taxes(rows: Iterable[tuple[Decimal, int, int]]) -> tuple[Tax, ...]:

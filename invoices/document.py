@@ -64,16 +64,21 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What was measured, what of it was included, what was paid for; `daily` is the count of each day."""
+    """What was measured, what of it was included, what packs covered, what was paid for; `daily` is the count of each day."""
 
     measured: Decimal
     included: Decimal = Decimal(0)
     paid: Decimal = Decimal(0)
+    covered: Decimal = Decimal(0)
     daily: tuple[tuple[date, Decimal], ...] = ()
 
     @property
     def less_included(self) -> Decimal:
         return -self.included
+
+    @property
+    def less_covered(self) -> Decimal:
+        return -self.covered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

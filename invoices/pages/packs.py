@@ -13,11 +13,12 @@ from django.utils.translation import gettext as _
 
 from billing import formatting, lapsing
 from billing.lapsing import Standing
-from billing.models import BillingPeriod, PackUse
+from billing.models import BillingPeriod, Pack, PackUse, Price
 from invoices import states
-from invoices.pages import meters, wording
+from invoices.pages import days, meters, wording
 from invoices.pages.visit import Visit
-from usage.periods import local_day
+from usage.models import Meter
+from usage.periods import local_day, local_midnight
 
 ZERO = Decimal(0)
 
@@ -66,6 +67,22 @@ def page(visit: Visit) -> PacksPage:
         over=tuple(one for one, over in cards if over),
         usage=visit.to("usage"),
     )
+
+
+def beside_usage(visit: Visit, meter: Meter, price: Price | None, window: days.Window) -> str:
+    """Return what packs give for a meter: what they covered in the period that a window lies in, and what is left."""
+    if not Pack.objects.filter(tenant=visit.tenant, meter=meter).exists():
+        return ""
+    mine = [one for one in lapsing.standing(visit.tenant, at=visit.at) if one.pack.meter_id == meter.pk]
+    left = sum((one.left for one in mine if not is_over(one, visit)), ZERO)
+    start = local_midnight(window.counted_from, window.zone)
+    told = PackUse.objects.filter(pack__in=[one.pack.pk for one in mine], price=price, period__start=start)
+    covered = told.aggregate(sum=Sum("quantity", default=0))["sum"]
+    if start <= visit.at and window.end > visit.today:
+        covered += sum((one.running for one in mine), ZERO)
+    unit = meter.unit_in(visit.language)
+    said = {"covered": wording.count(covered, unit, visit.language), "left": wording.count(left, unit, visit.language)}
+    return (_("%(covered)s covered in this period, %(left)s left") if covered else _("%(left)s left")) % said
 
 
 def is_over(one: Standing, visit: Visit) -> bool:

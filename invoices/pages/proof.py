@@ -98,7 +98,7 @@ def sentence(charge: Charge, line: InvoiceLine, language: str) -> str:
     """Return the line's computation in one sentence of everyday words."""
     unit = wording.units(line.unit_in(language), language)
     measured, included = charge.details.get("measured"), charge.details.get("included")
-    if measured is None or not Decimal(included or 0):
+    if measured is None or charge.details.get("covered") or not Decimal(included or 0):
         said = [step["text"] for step in steps(charge, language)]
         return _("; ").join(said) if said else _("Nothing was to be charged.")
     figures = {
@@ -120,6 +120,8 @@ def workings(charge: Charge, line: InvoiceLine, language: str) -> tuple[Working,
         rows.append(Working("", _("Measured"), formatting.quantity(Decimal(measured), unit)))
         if Decimal(included or 0):
             rows.append(Working("\u2212", _("Included"), formatting.quantity(Decimal(included), unit)))
+        if covered := Decimal(charge.details.get("covered") or 0):
+            rows.append(Working("\u2212", _("Covered by resource packs"), formatting.quantity(covered, unit)))
         rows.append(Working("=", _("To be paid for"), formatting.quantity(line.quantity, unit), result=True))
     rows += step_rows(charge, language, unit)
     rows.append(Working("=", _("Amount"), formatting.money(charge.amount_minor, charge.currency), result=True))
@@ -128,7 +130,7 @@ def workings(charge: Charge, line: InvoiceLine, language: str) -> tuple[Working,
 
 def step_rows(charge: Charge, language: str, unit: str) -> list[Working]:
     """Return one row for a single price, else one per step of the price."""
-    found = steps(charge, language)
+    found = [step for step in steps(charge, language) if step.get("code") != "pack"]
     if unit_price(charge):
         if charge.details.get("measured") is None:
             first = Working("", _("Quantity"), formatting.quantity(charge.quantity, unit))

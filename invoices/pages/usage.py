@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from billing import formatting
 from billing.models import Price, Subscription
-from invoices.pages import charts, controls, days, prices, wording
+from invoices.pages import charts, controls, days, packs, prices, wording
 from invoices.pages.bills import Choice
 from invoices.pages.choosing import Chosen, choose, events_of
 from invoices.pages.tables import address, whole
@@ -41,6 +41,8 @@ class UsagePage:
     events_address: str
     export: str
     empty: str
+    packs: str = ""
+    packs_address: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ def page(visit: Visit, query: Mapping[str, str]) -> UsagePage:
         events_address=address(visit.to("events"), chosen.query()),
         export=address(visit.to("events_csv"), chosen.query()),
         empty="",
+        packs=packs.beside_usage(visit, meter, chosen.price, window),
+        packs_address=visit.to("packs"),
     )
 
 
