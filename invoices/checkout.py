@@ -17,7 +17,7 @@ from billing import changing, closing, discounts, quantities, subscriptions
 from billing.changing import Changed
 from billing.models import Change, Charge, PlanVersion, Subscription
 from billing.orders import Order
-from invoices import announcing, collection, drafting, issuing
+from invoices import announcing, changed, collection, drafting, issuing
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from tenants.models import User
 
@@ -40,6 +40,7 @@ class Preview:
     invoices: list[Invoice]
     lines: list[InvoiceLine]
     credit_notes: list[CreditNote]
+    charges: list[Charge] = field(default_factory=list)
 
     @property
     def total_minor(self) -> int:
@@ -123,15 +124,23 @@ def redeem(subscription: Subscription, code: str, *, at: datetime, by: User | No
 def preview(confirm: Callable[[], Confirmed]) -> Preview:
     """Return what a confirmation would do, and take all of it back: `preview(lambda: checkout.add_module(...))`."""
     with transaction.atomic():
-        confirmed = confirm()
-        told = Preview(
-            confirmed.change,
-            list(Invoice.objects.filter(pk__in=confirmed.invoices).order_by("pk")),
-            list(InvoiceLine.objects.filter(invoice__in=confirmed.invoices).order_by("invoice", "position")),
-            list(CreditNote.objects.filter(pk__in=confirmed.credit_notes).order_by("pk")),
-        )
+        told = papers(confirm())
         transaction.set_rollback(True)
     return told
+
+
+def papers(confirmed: Confirmed) -> Preview:
+    """Return what a confirmation wrote: its change with its charges, and its documents with their lines."""
+    lines = InvoiceLine.objects.filter(invoice__in=confirmed.invoices).select_related("invoice", "charge__price")
+    cause = confirmed.change.cause if confirmed.change else ""
+    charges = Charge.objects.filter(subscription=confirmed.subscription.pk, reason="change", cause=cause)
+    return Preview(
+        confirmed.change,
+        list(Invoice.objects.filter(pk__in=confirmed.invoices).order_by("pk")),
+        list(lines.order_by("invoice", "position")),
+        list(CreditNote.objects.filter(pk__in=confirmed.credit_notes).select_related("invoice").order_by("pk")),
+        list(charges.select_related("price").order_by("pk")) if cause else [],
+    )
 
 
 def _of(subscription: Subscription, changed: Changed, *, at: datetime, by: User | None) -> Confirmed:
@@ -144,8 +153,12 @@ def _bill(
     """Make the documents of a confirmation at once and alone, and pay them where the way of payment allows it."""
     current = Subscription.objects.select_related("version", "seller").get(pk=subscription.pk)
     origin = change.cause if change else f"start:{subscription.pk}"
-    drafted = drafting.draft_alone(charges, origin=origin, at=at) if charges else drafting.Drafted()
+    drafted = drafting.draft_alone(charges, origin=origin, at=at) if charges else drafting.Drafted([], [])
     issued = issuing.issue(drafted.invoices, at=at, by=by)
-    announcing.confirmed(current, at=at)
-    collection.pay_confirmed(issued, at=at, by=by)
+    if by is None or not by.is_staff:
+        # What our own staff changes is billed; only what the customer confirmed is paid at once (rule 16).
+        announcing.confirmed(current, at=at)
+        collection.pay_confirmed(issued, at=at, by=by)
+    if change:
+        changed.tell(Change.objects.get(pk=change.pk), drafted.invoices, drafted.credit_notes, by=by)
     return Confirmed(current, change, drafted.invoices, drafted.credit_notes)

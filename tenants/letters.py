@@ -12,6 +12,7 @@ Every payload names `tenant` (the customer's short name); `recipient` (a person'
 | charge_announced | currency, charge_on, renewal_minor, ceiling_minor, total_minor, lines | charge_at, pays |
 | payment_failed | number, currency, amount_minor, balance_minor | method |
 | renewal_stopped | plan, last_day, next_day | by_name |
+| subscription_changed | effect, currency, total_minor, credited_minor, lines | by_name |
 | pack_lapsing | meter, unit, left, quantity, last_day | |
 | quote_sent | number, plan, first_day, last_day, valid_until, to_its_end, currency, total_minor, lines | capitals |
 | quote_accepted | number, plan, by_name, first_day, currency, total_minor | |
@@ -19,6 +20,7 @@ Every payload names `tenant` (the customer's short name); `recipient` (a person'
 
 `lines` are {name, amount_minor} with, where they say something, quantity, unit, unit_price, first, last; a discount
 is a line of its own. `bills` are {number, amount_minor, due_minor}. `last_day` is the last day served, or valid.
+`effect` is a sentence without its stop.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ REQUIRED: Mapping[str, frozenset[str]] = {
     ),
     "payment_failed": frozenset({"number", "currency", "amount_minor", "balance_minor"}),
     "renewal_stopped": frozenset({"plan", "last_day", "next_day"}),
+    "subscription_changed": frozenset({"effect", "currency", "total_minor", "credited_minor", "lines"}),
     "pack_lapsing": frozenset({"meter", "unit", "left", "quantity", "last_day"}),
     "quote_sent": frozenset(
         {

@@ -33,6 +33,7 @@ def chinese() -> dict[str, dict[str, Any]]:
         plan="专业版",
         role="财务",
         pack="消息",
+        effect="2026年11月25日（周三）起，套餐由「专业版」换成「旗舰版」",
     )
 
 
@@ -53,13 +54,14 @@ def english() -> dict[str, dict[str, Any]]:
         plan="Professional",
         role="finance",
         pack="Messages",
+        effect="From Wed 25 Nov 2026 on the plan is “Flagship” in place of “Professional”",
     )
     written["invoice_issued"].pop("capitals")
     written["credit_note_issued"].pop("capitals")
     return written
 
 
-def payloads(*, tenant, person, lines, reason, method, plan, role, pack) -> dict[str, dict[str, Any]]:
+def payloads(*, tenant, person, lines, reason, method, plan, role, pack, effect) -> dict[str, dict[str, Any]]:
     always = {"tenant": tenant, "recipient": person}
     return {
         **papers(always, lines, reason),
@@ -82,6 +84,16 @@ def payloads(*, tenant, person, lines, reason, method, plan, role, pack) -> dict
             "plan": plan,
             "last_day": "2026-11-30",
             "next_day": "2026-12-01",
+            "by_name": person,
+        },
+        "subscription_changed": {
+            **always,
+            "path": "/subscription/",
+            "effect": effect,
+            "currency": "CNY",
+            "total_minor": 16800,
+            "credited_minor": 0,
+            "lines": [{"name": plan, "amount_minor": 16800, "first": "2026-11-25", "last": "2026-11-30"}],
             "by_name": person,
         },
         "pack_lapsing": {
