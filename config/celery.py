@@ -16,6 +16,7 @@ BEAT_SCHEDULE = {
     "send the outbox": {"task": "tenants.tasks.deliver", "schedule": 20.0},
     "warn of lapsing packs": {"task": "billing.tasks.warn_of_lapsing_packs", "schedule": crontab(minute="25")},
     "forget old answers": {"task": "tenants.tasks.forget_answers", "schedule": crontab(hour="4", minute="10")},
+    "expire quotes": {"task": "invoices.tasks.expire_quotes", "schedule": crontab(minute="20")},
     "check the books": {"task": "invoices.tasks.check_books", "schedule": crontab(hour="3", minute="40")},
 }
 

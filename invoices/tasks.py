@@ -6,7 +6,7 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
-from invoices import announcing, checking, pdf, rendering, run
+from invoices import announcing, checking, pdf, quoting, rendering, run
 
 log = structlog.get_logger(__name__)
 
@@ -37,3 +37,9 @@ def check_books() -> None:
     """Prove the books and shout when something is wrong."""
     for fault in checking.faults():
         log.error("the books are wrong", where=fault.where, what=fault.what)
+
+
+@shared_task
+def expire_quotes() -> None:
+    """Mark the quotes whose last day has passed."""
+    quoting.expire(at=timezone.now())

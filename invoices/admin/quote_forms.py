@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -50,7 +50,6 @@ class QuotedPrice(OwnPrice):
 class QuoteForm(OrderForm):
     """All that a quote offers; it begins with `terms` where one is revised."""
 
-    consent = purchase_order = cost_centre = None
     renews = forms.BooleanField(
         label=_("renews by itself"),
         required=False,
@@ -74,7 +73,8 @@ class QuoteForm(OrderForm):
     def __init__(self, tenant: Tenant, version: PlanVersion, terms: Terms | None = None, **kwargs: Any) -> None:
         self.terms = terms
         super().__init__(tenant, version, **kwargs)
-        self.fields.pop("consent", None)
+        for name in ("consent", "purchase_order", "cost_centre"):
+            del self.fields[name]
         today = timezone.localdate(timezone=ZoneInfo(tenant.timezone))
         self.initial |= {"start_on": today, "valid_until": today + VALID}
         if terms:
@@ -119,7 +119,9 @@ class QuoteForm(OrderForm):
 
     def said(self) -> Terms:
         """Return what was written, ready for the verb."""
-        data, ordered = self.cleaned_data, replace(self.order(), consent=None)
+        data = self.cleaned_data | {"consent": None, "purchase_order": "", "cost_centre": ""}
+        self.cleaned_data = data
+        ordered = self.order()
         return Terms(
             version=self.version,
             start_on=ordered.start_on,
