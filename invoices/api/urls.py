@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from invoices.api import bills, credits, payments, rehearsals
+from invoices.api import bills, credits, payments, quotes, rehearsals
 from tenants.validators import CODE
 
 NUMBER = rf"(?P<number>{CODE.strip('^$')})"
@@ -11,6 +11,12 @@ urlpatterns = [
     re_path(rf"^invoices/{NUMBER}$", bills.OneInvoice.as_view(), name="invoice"),
     path("credit-notes", credits.CreditNotes.as_view(), name="credit-notes"),
     re_path(rf"^credit-notes/{NUMBER}$", credits.OneCreditNote.as_view(), name="credit-note"),
+    path("quotes", quotes.Quotes.as_view(), name="quotes"),
+    path("quotes/<int:pk>", quotes.OneQuote.as_view(), name="quote"),
+    path("quotes/<int:pk>/send", quotes.Send.as_view(), name="quote-send"),
+    path("quotes/<int:pk>/withdraw", quotes.Withdraw.as_view(), name="quote-withdraw"),
+    path("quotes/<int:pk>/accept", quotes.Accept.as_view(), name="quote-accept"),
+    path("quotes/<int:pk>/decline", quotes.Decline.as_view(), name="quote-decline"),
     path("rehearsals", rehearsals.Rehearsals.as_view(), name="rehearsals"),
     path("payments", payments.Payments.as_view(), name="payments"),
 ]
