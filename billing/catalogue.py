@@ -146,6 +146,10 @@ def _check_price(price: Price, version: PlanVersion, path: str) -> None:
             % {"price": price.name},
             field=f"{path}.interval",
         )
+    if price.above and not version.prices.filter(code=price.above).exclude(kind=Price.Kind.USAGE).exists():
+        raise Invalid(
+            _("The plan has no price “%(code)s” with a quantity.") % {"code": price.above}, field=f"{path}.above"
+        )
     if price.meter and price.meter.seller_id != version.plan.seller_id:
         raise Invalid(_("This meter belongs to another seller."), field=f"{path}.meter")
 

@@ -107,8 +107,11 @@ def of_usage(clause: Clause, stretch: Stretch, measured: Measure, *, currency: s
     """
     by_one = measured.transactions if clause.price.model == "percentage" else None
     quantity = max(ZERO, measured.quantity - measured.covered)
-    rated = _rate(clause.price, quantity, currency, by_one, measured.before, clause.unit, clause.unit_en)
+    price = replace(clause.price, included=included_in(clause, stretch)) if clause.paid else clause.price
+    rated = _rate(price, quantity, currency, by_one, measured.before, clause.unit, clause.unit_en)
     details: dict[str, Any] = {"measured": plain(rated.quantity), "included": plain(rated.included_used)}
+    if clause.paid:
+        details["paid"] = plain(price.included - clause.price.included)
     if measured.covered:
         rated = replace(rated, steps=(_from_packs(clause, measured, currency), *rated.steps))
         details |= {"measured": plain(measured.quantity), "covered": plain(measured.covered)}
@@ -122,6 +125,13 @@ def of_usage(clause: Clause, stretch: Stretch, measured: Measure, *, currency: s
     return replace(
         worth, quantity=max(ZERO, worth.quantity), amount_minor=amount, exact=worth.exact if amount else ZERO
     )
+
+
+def included_in(clause: Clause, stretch: Stretch) -> Decimal:
+    """Return what a usage price leaves free in a period: what it includes, and the most that was paid for by quantity."""
+    part = part_of(clause, stretch)
+    paid = [q for since, until, q in clause.paid if part and since < part.end and (until is None or until > part.start)]
+    return clause.price.included + max(paid, default=ZERO)
 
 
 def of_share(

@@ -242,10 +242,12 @@ def _known_clause(
     s: Subscription, price: Price, rating: Rating, rated: Sequence[tuple[Price, Rating]], shelf: _Shelf, time: Time
 ) -> Clause:
     held = tuple(shelf.quantities.get((s.pk, price.pk), ()))
+    above = next((sister.pk for sister, _r in rated if price.above and sister.code == price.above), None)
+    paid = tuple(shelf.quantities.get((s.pk, above), ())) if above else ()
     # Equal ratings are one object (`rating_of` keeps them), and its id is a shorter key than its content.
-    key = (price.pk, id(rating), held, time)
+    key = (price.pk, id(rating), held, paid, time)
     if key not in shelf.clauses:
-        shelf.clauses[key] = _clause(price, rating, s.seller, held, rated, time)
+        shelf.clauses[key] = _clause(price, rating, s.seller, (held, paid), rated, time)
     return shelf.clauses[key]
 
 
@@ -253,7 +255,7 @@ def _clause(
     price: Price,
     rating: Rating,
     seller: Seller,
-    quantities: tuple[tuple[Any, Any, Any], ...],
+    quantities: tuple[tuple[tuple[Any, Any, Any], ...], tuple[tuple[Any, Any, Any], ...]],
     sisters: Sequence[tuple[Price, Rating]],
     time: Time,
 ) -> Clause:
@@ -272,7 +274,8 @@ def _clause(
         optional=price.optional,
         tax_rate=seller.tax_rate if price.tax_rate is None else price.tax_rate,
         meter=_metered(price, sisters),
-        quantities=quantities,
+        quantities=quantities[0],
+        paid=quantities[1],
         proration=price.version.proration,
         since=time[0],
         until=time[1],

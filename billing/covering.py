@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing import packs
-from billing.charging import Measure
+from billing.charging import Measure, included_in
 from billing.measures import Question
 from billing.packs import Ask, Cover, Place
 from billing.terms import Clause, Part, Stretch, part_of
@@ -117,7 +117,7 @@ def _ask(q: Question, part: Part, place: Place, found: Measure, beside: Sequence
     return Ask(
         key=q.key,
         want=want,
-        included=q.clause.price.included,
+        included=included_in(q.clause, q.stretch),
         seller_id=q.subscription.seller_id,
         price_id=place.price,
         period_id=place.period,

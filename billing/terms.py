@@ -49,6 +49,8 @@ class Clause:
     meter: Metered | None
     # (from, until or None, quantity), in order; a base has the quantity 1 all the time.
     quantities: tuple[tuple[datetime, datetime | None, Decimal], ...]
+    # The quantities that are paid for by another price: what is measured is charged above them.
+    paid: tuple[tuple[datetime, datetime | None, Decimal], ...] = ()
     proration: str = "day"
     since: datetime | None = None
     until: datetime | None = None

@@ -82,7 +82,7 @@ class PriceAdmin(Reading):
         ("optional", BooleanRadioFilter),
     ]
     ordering = ["version__plan__code", "-version__number", "position"]
-    fields = ["version", "code", "name", "name_en", "kind", "model", "asks", "costs", "meter", "match"]
+    fields = ["version", "code", "name", "name_en", "kind", "model", "asks", "costs", "meter", "match", "above"]
     fields += ["unit", "unit_en", "timing", "interval", "optional", "one_off", "tax_rate", "position"]
     actions_detail = ["edit", "take_out"]
 

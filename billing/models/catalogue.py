@@ -194,6 +194,13 @@ class Price(Named):
     match = models.JSONField(
         _("only events with"), default=dict, blank=True, help_text=_("Properties and values; empty: all other events.")
     )
+    # A level (seats in use, storage) is often paid for by quantity: then only what is above that is charged.
+    above = models.CharField(
+        _("only above the quantity of"),
+        max_length=60,
+        blank=True,
+        help_text=_("The code of the price whose quantity is paid for already; empty: all of it is charged."),
+    )
     interval = models.CharField(_("billed every"), max_length=10, choices=Interval, blank=True)
     timing = models.CharField(_("charged"), max_length=8, choices=Timing)
     optional = models.BooleanField(_("optional"), default=False)
@@ -233,6 +240,7 @@ class Price(Named):
                 name="price_of_usage_has_meter",
                 condition=Q(kind="usage", meter__isnull=False, timing="arrears") | (~Q(kind="usage") & Q(meter=None)),
             ),
+            models.CheckConstraint(name="price_above_is_of_usage", condition=Q(above="") | Q(kind="usage")),
             models.CheckConstraint(
                 name="price_tax_rate_range", condition=Q(tax_rate=None) | Q(tax_rate__gte=0, tax_rate__lt=1)
             ),

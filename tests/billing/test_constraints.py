@@ -30,6 +30,7 @@ BREAKS: list[Break] = [
     ("price_timing_known", "billing_price", {"timing": "'never'"}),
     ("price_interval_known", "billing_price", {"interval": "'hour'"}),
     ("price_of_usage_has_meter", "billing_price", {"kind": "'usage'"}),
+    ("price_above_is_of_usage", "billing_price", {"code": "'x'", "above": "'seat'"}),
     ("price_tax_rate_range", "billing_price", {"tax_rate": "1"}),
     *below_zero("billing_price", "position"),
     ("price_list_number_once", "billing_pricelist", {}),
