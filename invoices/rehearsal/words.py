@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -107,7 +107,8 @@ def instant(fields: Fields, key: str, zone: str) -> datetime:
             "Write an instant between 2000 and 2199, as 2026-01-31T09:00:00.",
             "请写 2000 至 2199 年之间的时刻，例如 2026-01-31T09:00:00。",
         )
-    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
+    # In UTC: between two instants of one zone Python reckons by the clock on the wall, an hour wrong over summer time.
+    return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
 
 
 def day(fields: Fields, key: str, zone: str) -> date:
