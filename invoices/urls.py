@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from invoices.views import actions, downloads, portal, quotes, start
+from invoices.views import actions, downloads, portal, quotes, start, wallet
 
 app_name = "portal"
 
@@ -31,6 +31,9 @@ company = [
     path("subscription/<int:pk>/renewal/off/", actions.renewal_off, name="renewal_off"),
     path("subscription/<int:pk>/renewal/restore/", actions.renewal_restore, name="renewal_restore"),
     path("payments/", portal.payments, name="payments"),
+    path("wallet/", wallet.wallet, name="wallet"),
+    path("wallet/bills/<int:pk>/pay/", wallet.pay_bill, name="pay_bill"),
+    path("deductions/<int:pk>/", wallet.deduction, name="deduction"),
     path("controls/", portal.controls, name="controls"),
     path("controls/prices/", portal.costs, name="costs"),
     path("controls/<int:pk>/withdraw/", actions.withdraw, name="withdraw"),

@@ -113,6 +113,7 @@ PAGES = (
     "subscription/history/",
     "quotes/",
     "payments/",
+    "wallet/",
     "controls/",
     "controls/prices/",
     "settings/",

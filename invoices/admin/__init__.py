@@ -3,8 +3,8 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from invoices.admin import bills, customers, documents, imports, quotes, receipts, runs
+from invoices.admin import bills, customers, documents, imports, quotes, receipts, runs, wallets
 
 admin.site.index_title = _("What is to be done")
 
-__all__ = ["bills", "customers", "documents", "imports", "quotes", "receipts", "runs"]
+__all__ = ["bills", "customers", "documents", "imports", "quotes", "receipts", "runs", "wallets"]

@@ -24,6 +24,7 @@ from billing.templatetags.amounts import day, moment
 from invoices import run
 from invoices.admin.bills import TONES as BILL_TONES
 from invoices.admin.receipts import record_transfer
+from invoices.admin.wallets import top_up
 from invoices.models import CreditNote, Invoice, Parked, Payment
 from tenants import lifecycle
 from tenants.admin.acts import Nothing, Question, act, address, ask, done, list_address, sent
@@ -35,6 +36,7 @@ from tenants.admin.words import act_name, notice_name
 from tenants.models import AuditEntry, Authorisation, Notice, Tenant
 
 ROWS = 10
+ON_ACCOUNT = (Account.Kind.UNALLOCATED, Account.Kind.WALLET, Account.Kind.WALLET_GIFT)
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def figures(tenant: Tenant) -> list[tuple[Any, str, bool]]:
     """Return the sums at the head of the page: what it is, how much, and whether it is an alarm."""
     bills = Invoice.objects.open().filter(tenant=tenant)
     late = bills.overdue(timezone.localdate())
-    free = Posting.objects.filter(account__tenant=tenant, account__kind=Account.Kind.UNALLOCATED)
+    free = Posting.objects.filter(account__tenant=tenant, account__kind__in=ON_ACCOUNT)
     waiting = Charge.objects.waiting().filter(payer=tenant)
     parked = Parked.objects.filter(tenant=tenant, resolved_at=None).count()
 
@@ -183,7 +185,7 @@ class CustomerAdmin(TenantAdmin):
 
     change_form_outer_before_template = "admin/customer_figures.html"
     change_form_outer_after_template = "admin/customer.html"
-    actions_detail = ["subscribe", "bill_now", "record_transfer", "invite", "change_state"]
+    actions_detail = ["subscribe", "bill_now", "record_transfer", "top_up", "invite", "change_state"]
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
@@ -225,6 +227,10 @@ class CustomerAdmin(TenantAdmin):
     @act(_("Record a transfer"), needs="invoices.add_payment", icon="account_balance")
     def record_transfer(self, request: HttpRequest, tenant: Tenant) -> HttpResponse:
         return record_transfer(self, request, tenant)
+
+    @act(_("Top up the balance"), needs="billing.add_topup", icon="savings", when=is_live)
+    def top_up(self, request: HttpRequest, tenant: Tenant) -> HttpResponse:
+        return top_up(self, request, tenant)
 
     @act(_("Invite a member"), needs="tenants.change_member", icon="person_add", when=is_live)
     def invite(self, request: HttpRequest, tenant: Tenant) -> HttpResponse:

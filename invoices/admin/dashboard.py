@@ -81,7 +81,7 @@ def billed_since(month: date) -> Any:
 
 
 def received_since(month: date) -> Any:
-    return Payment.objects.filter(received_at__gte=local_start(month))
+    return Payment.objects.filter(received_at__gte=local_start(month), basis=Payment.Basis.RECEIVED)
 
 
 def local_start(day: date) -> datetime:

@@ -83,10 +83,10 @@ class PaymentAdmin(ExportMixin, Reading):
     ordering = ["-received_at", "-id"]
     inlines = [AllocationRows]
     fields = ["tenant", "seller", "total", "method", "provider", "reference", "status_pill", "payer_name"]
-    fields += ["received", "recorded", "recorded_by"]
+    fields += ["received", "recorded", "recorded_by", "basis", "invoice", "authorisation", "notice", "failure"]
     actions_list = ["record_transfer"]
 
-    status_pill = state("status", {"succeeded": "good"}, _("state"))
+    status_pill = state("status", {"succeeded": "good", "failed": "bad"}, _("state"))
     total = amount("amount_minor", _("amount"))
     received = moment("received_at", _("received"))
     recorded = moment("recorded_at", _("recorded"))
@@ -210,7 +210,7 @@ def record_transfer(model_admin: Any, request: HttpRequest, tenant: Tenant) -> H
 
     question = Question(
         title=gettext("Record a transfer from “%(tenant)s”") % {"tenant": tenant},
-        lead=gettext("What is over after the bills stays on the customer's account."),
+        lead=gettext("What is over after the bills goes into the customer's balance."),
         button=gettext("Book it"),
         back=address(tenant),
     )

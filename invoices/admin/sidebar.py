@@ -20,9 +20,12 @@ from billing.models import (
     PlanVersion,
     PriceList,
     Subscription,
+    TopUp,
+    Wallet,
 )
 from invoices.models import (
     BillingRun,
+    ChargeNotice,
     CreditNote,
     CustomerImport,
     Document,
@@ -78,6 +81,9 @@ RIVER: list[tuple[Any, list[tuple[Any, ...]]]] = [
             (Invoice, "receipt_long"),
             (CreditNote, "undo"),
             (Payment, "payments"),
+            (Wallet, "account_balance_wallet"),
+            (TopUp, "savings"),
+            (ChargeNotice, "notifications_active"),
             (Charge, "request_quote"),
             (BillingPeriod, "date_range"),
             (Document, "picture_as_pdf"),

@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from invoices.api import bills, credits, payments, quotes, rehearsals
+from invoices.api import bills, credits, payments, quotes, rehearsals, wallets
 from tenants.validators import CODE
 
 NUMBER = rf"(?P<number>{CODE.strip('^$')})"
@@ -9,6 +9,9 @@ urlpatterns = [
     path("invoices", bills.Invoices.as_view(), name="invoices"),
     re_path(rf"^invoices/{NUMBER}/pdf$", bills.InvoicePdf.as_view(), name="invoice-pdf"),
     re_path(rf"^invoices/{NUMBER}$", bills.OneInvoice.as_view(), name="invoice"),
+    re_path(rf"^invoices/{NUMBER}/pay$", wallets.Pay.as_view(), name="invoice-pay"),
+    path("wallet", wallets.OneWallet.as_view(), name="wallet"),
+    path("wallet/statement", wallets.Statement.as_view(), name="wallet-statement"),
     path("credit-notes", credits.CreditNotes.as_view(), name="credit-notes"),
     re_path(rf"^credit-notes/{NUMBER}$", credits.OneCreditNote.as_view(), name="credit-note"),
     path("quotes", quotes.Quotes.as_view(), name="quotes"),

@@ -135,6 +135,7 @@ TABS: dict[str, Callable[[], tuple[tuple[str, str], ...]]] = {
         ("quotes", _("Quotes")),
         ("history", _("History")),
     ),
+    "payments": lambda: (("payments", _("Payments")), ("wallet", _("Balance"))),
     "usage": lambda: (("usage", _("Daily")), ("events", _("Events"))),
     "controls": lambda: (("controls", _("Authorisations")), ("costs", _("What can cost money"))),
     "settings": lambda: (("settings", _("Company and people")), ("log", _("Audit log"))),

@@ -104,7 +104,7 @@ def grouped(account: str) -> str:
 
 def payment(visit: Visit, row: Payment) -> PaymentRow:
     parts = list(row.allocations.all())
-    left = row.amount_minor - sum(part.amount_minor for part in parts)
+    left = row.amount_minor - sum(part.amount_minor for part in parts) if row.status == Payment.Status.SUCCEEDED else 0
     return PaymentRow(
         at=row.received_at,
         way=str(Payment.Method(row.method).label),
@@ -128,6 +128,7 @@ KINDS = {
     "payment_received": lambda: _("Payment received"),
     "charge_announced": lambda: _("Deduction announced"),
     "charge_reminder": lambda: _("Reminder of a deduction"),
+    "payment_failed": lambda: _("Deduction not possible"),
 }
 
 

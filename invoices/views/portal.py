@@ -57,7 +57,7 @@ def history(visit: Visit, request: HttpRequest) -> subscription_page.HistoryPage
     return subscription_page.history(visit)
 
 
-@page("portal/payments.html", "payments")
+@page("portal/payments.html", "payments", "payments")
 def payments(visit: Visit, request: HttpRequest) -> payments_page.PaymentsPage:
     return payments_page.page(visit)
 
