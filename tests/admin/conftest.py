@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import Group
 
-from billing import catalogue
-from billing.models import Plan, PlanVersion, PriceList, PriceListEntry
+from billing import catalogue, packs
+from billing.models import PackUse, Plan, PlanVersion, Price, PriceList, PriceListEntry, Subscription
 from billing.money import Money
 from invoices import crediting, parking, payments, pdf, rendering
 from invoices.models import BillingRun, CustomerImport, Invoice, Quote
@@ -18,7 +18,7 @@ from tenants.companies import NewContact
 from tenants.models import CustomerGroup, Delivery, IdempotencyKey, Member, Notice, Seller, Tenant, User
 from tests import shop
 from tests.shopping import METERS
-from usage.models import UsageImport
+from usage.models import Meter, UsageImport
 
 NOW = shop.at("2026-03-02 09:00")
 PRICES = [
@@ -99,6 +99,7 @@ def world(operator) -> World:
     bill = shop.bills(acme)[0]
     settle(acme, qingyu, bill, operator)
     trail(acme, subscription, operator)
+    pack(acme, subscription, operator)
     draft = catalogue.draft(version.plan, at=NOW, by=operator)
     return World(qingyu, acme, version, draft, bill, invitation.member, price_list)
 
@@ -108,6 +109,14 @@ def published_list(seller: Seller, group: CustomerGroup, plan: Plan, operator: U
     made = PriceList.objects.create(seller=seller, code="partners", name="代理价", group=group)
     PriceListEntry.objects.create(price_list=made, plan=plan, price_code="base", model="flat", params={"amount": "149"})
     return catalogue.publish_list(made, at=shop.OPENED, by=operator)
+
+
+def pack(tenant: Tenant, subscription: Subscription, operator: User) -> None:
+    """Grant a resource pack, of which a closed period has used a tenth."""
+    meter, lapses = Meter.objects.get(code="messages"), shop.at("2026-06-01 00:00")
+    given = packs.grant(tenant, meter, Decimal(100), lapses, reason="开户赠送", at=NOW, by=operator)
+    closed, price = subscription.periods.order_by("start").first(), Price.objects.get(code="messages")
+    PackUse.objects.create(tenant=tenant, pack=given, period=closed, price=price, quantity=Decimal(10), at=NOW)
 
 
 def settle(tenant: Tenant, seller: Seller, bill: Invoice, operator: User) -> None:
