@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from billing import subscriptions
+from billing import packs, subscriptions, wallets
 from billing.models import Subscription
-from billing.orders import Order
-from invoices import payments
-from invoices.models import Invoice
-from invoices.rehearsal.staging import World
+from billing.money import Money
+from billing.orders import LAST_DAY, Order
+from invoices import checkout, collection, payments
+from invoices.models import Invoice, Payment
+from invoices.rehearsal.staging import World, top_up
 from invoices.rehearsal.story import Step
 from invoices.rehearsal.telling import number_of
 from tenants import agreements
 from tenants.errors import DomainError, Invalid, NotFound
 from tenants.models import Authorisation, Tenant
+from usage.models import Meter
 from usage.periods import local_day
 
-Pays = Subscription.Pays
+Pays, Method = Subscription.Pays, Payment.Method
 # The consent under which a subscription renews; it lets nobody deduct anything.
 RENEWAL = "renewal"
+# A pack of which no end is written.
+NEVER = datetime(LAST_DAY.year, LAST_DAY.month, LAST_DAY.day, tzinfo=UTC)
 
 
 class NotSupported(DomainError):
@@ -66,14 +70,13 @@ def _subscription(tenant: Tenant, step: Step) -> Subscription:
 
 
 def _subscribe(world: World, tenant: Tenant, step: Step) -> None:
-    if step.get("coupons"):
-        raise NotSupported(_("“%(verb)s” is not supported yet.") % {"verb": "coupons"}, field="coupons")
     renews, pays = step.get("auto_renew", True), world.companies[step.tenant].pays
-    start: date = step.get("start") or local_day(step.at, tenant.timezone)
+    if renews and pays != Pays.MANUAL and step.get("authorise", {}) is not None:
+        _authorise(world, tenant, step, **step.get("authorise", {}))
     order = Order(
         tenant=tenant,
         version=subscriptions.on_sale(world.seller.pk, step["plan"]),
-        start_on=start,
+        start_on=step.get("start") or local_day(step.at, tenant.timezone),
         quantities=step.get("quantities", {}),
         modules=step.get("modules", ()),
         negotiated=step.get("prices", {}),
@@ -81,10 +84,58 @@ def _subscribe(world: World, tenant: Tenant, step: Step) -> None:
         pays=pays,
         consent=_authorise(world, tenant, step, scope=RENEWAL) if renews else None,
         end_on=step.get("end"),
+        coupons=step.get("coupons", ()),
     )
-    subscriptions.start_one(order, at=step.at, by=None)
-    if renews and pays != Pays.MANUAL and step.get("authorise", {}) is not None:
-        _authorise(world, tenant, step, **step.get("authorise", {}))
+    checkout.subscribe(order, at=step.at, by=None)
+
+
+def _change_plan(world: World, tenant: Tenant, step: Step) -> None:
+    version = subscriptions.on_sale(world.seller.pk, step["plan"])
+    checkout.change_plan(_subscription(tenant, step), version, when=step.get("when"), at=step.at, by=None)
+
+
+def _set_quantity(world: World, tenant: Tenant, step: Step) -> None:
+    checkout.set_quantity(_subscription(tenant, step), step["price"], step["quantity"], at=step.at, by=None)
+
+
+def _add_module(world: World, tenant: Tenant, step: Step) -> None:
+    checkout.add_module(_subscription(tenant, step), step["price"], at=step.at, by=None)
+
+
+def _remove_module(world: World, tenant: Tenant, step: Step) -> None:
+    checkout.remove_module(_subscription(tenant, step), step["price"], at=step.at, by=None)
+
+
+def _cancel(world: World, tenant: Tenant, step: Step) -> None:
+    checkout.cancel(_subscription(tenant, step), when=step.get("when", "period_end"), at=step.at, by=None)
+
+
+def _keep(world: World, tenant: Tenant, step: Step) -> None:
+    checkout.keep(_subscription(tenant, step), at=step.at, by=None)
+
+
+def _pause(world: World, tenant: Tenant, step: Step) -> None:
+    checkout.pause(_subscription(tenant, step), at=step.at, by=None)
+
+
+def _resume(world: World, tenant: Tenant, step: Step) -> None:
+    checkout.resume(_subscription(tenant, step), at=step.at, by=None)
+
+
+def _redeem(world: World, tenant: Tenant, step: Step) -> None:
+    checkout.redeem(_subscription(tenant, step), step["coupon"], at=step.at, by=None)
+
+
+def _top_up(world: World, tenant: Tenant, step: Step) -> None:
+    top_up(world, tenant, step["amount"], key=f"step-{step.number}", gift=step.get("gift", False), at=step.at)
+
+
+def _grant(world: World, tenant: Tenant, step: Step) -> None:
+    meter = Meter.objects.filter(seller=world.seller, code=step["meter"]).first()
+    if meter is None:
+        raise NotFound(_("There is no meter “%(code)s”.") % {"code": step["meter"]}, field="meter")
+    expires = step.get("expires") or NEVER
+    packs.grant(tenant, meter, step["quantity"], expires, reason="rehearsal", at=step.at, by=None)
 
 
 def _authorise(
@@ -136,28 +187,41 @@ def _auto_renew(world: World, tenant: Tenant, step: Step) -> None:
 
 
 def _pay(world: World, tenant: Tenant, step: Step) -> None:
+    """Pay from the balance where it holds enough, else by a transfer, unless the step says how."""
     payer = Tenant.objects.get(pk=tenant.payer_id)
-    if step.get("method") not in (None, "transfer"):
-        raise NotSupported(_("“%(verb)s” is not supported yet.") % {"verb": step["method"]}, field="method")
-    invoice, amount = _invoice(world, payer, step), step.get("amount")
-    paid = world.money(amount) if amount is not None else None
-    if invoice is None and paid is None:
+    invoice = _invoice(world, payer, step)
+    amount = world.money(step["amount"]).minor if step.get("amount") is not None else None
+    if invoice is None and amount is None:
         raise NotFound(_("There is no open bill to pay."), field="invoice")
-    parts = None
-    if invoice is not None:
-        owed = invoice.due_minor
-        parts = {invoice.pk: min(owed, paid.minor) if paid else owed} if step.get("invoice") or not paid else None
-        paid = paid or type(world.money(0))(owed, world.story.currency)
-    assert paid is not None
+    wanted = amount if amount is not None else invoice.due_minor if invoice else 0
+    method = step.get("method") or _fitting(world, payer, wanted)
+    if method == Method.WALLET and invoice is not None:
+        collection.pay_now(invoice, at=step.at, by=None, amount=amount)
+    elif method == Method.TRANSFER:
+        _transfer(world, payer, step, invoice, amount)
+    else:
+        raise NotSupported(_("“%(verb)s” is not supported yet.") % {"verb": method}, field="method")
+
+
+def _fitting(world: World, payer: Tenant, wanted: int) -> str:
+    held = wallets.balance(payer, world.seller, world.story.currency).total
+    return Method.WALLET if 0 < wanted <= held else Method.TRANSFER
+
+
+def _transfer(world: World, payer: Tenant, step: Step, invoice: Invoice | None, amount: int | None) -> None:
+    """Let a transfer come in: for the bill that is named, else for the oldest ones; what is over stays unused."""
+    owed = invoice.due_minor if invoice else 0
+    paid = owed if amount is None else amount
+    named = invoice is not None and (step.get("invoice") is not None or amount is None)
     payments.receive_transfer(
         payer,
         seller=world.seller,
-        amount=paid,
+        amount=Money(paid, world.story.currency),
         reference=f"{world.token}-{step.number}",
         received_at=step.at,
         at=step.at,
         by=None,
-        allocate=parts,
+        allocate={invoice.pk: min(owed, paid)} if named and invoice else None,
     )
 
 
@@ -175,6 +239,17 @@ def _invoice(world: World, payer: Tenant, step: Step) -> Invoice | None:
 
 VERBS: Mapping[str, Callable[[World, Tenant, Step], None]] = {
     "subscribe": _subscribe,
+    "change_plan": _change_plan,
+    "set_quantity": _set_quantity,
+    "add_module": _add_module,
+    "remove_module": _remove_module,
+    "cancel": _cancel,
+    "keep": _keep,
+    "pause": _pause,
+    "resume": _resume,
+    "redeem": _redeem,
+    "top_up": _top_up,
+    "grant": _grant,
     "authorise": _authorise_step,
     "revoke": _revoke,
     "auto_renew": _auto_renew,

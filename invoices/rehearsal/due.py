@@ -9,25 +9,35 @@ from django.db import connection
 
 from billing import closing
 from billing.models import Subscription
-from invoices import collection, drafting, issuing
-from invoices.models import Invoice
+from invoices import announcing, collection, drafting, issuing
+from invoices.models import ChargeNotice, Invoice
 from invoices.rehearsal.staging import World
 from tenants.bulk import among
 from usage.periods import local_midnight
 
 DAY = timedelta(days=1)
-CLOSE, ISSUE, OVERDUE = "close", "issue", "overdue"
+CLOSE, ISSUE, COLLECT, OVERDUE, ANNOUNCE = "close", "issue", "collect", "overdue", "announce"
+# What may have become due by a step.
+BY_A_STEP = (CLOSE, ISSUE, COLLECT, ANNOUNCE)
 # A close may start a subscription that is due at once (the plan after a trial), never so many in a row.
 ROUNDS = 10
 # Of bills the first local day of each zone; a bill is overdue from the day after its due date on, and that matters where a
 # subscription is still called active.
 _NEXT = """
-SELECT 'close', min(next_at), NULL, NULL FROM billing_subscription WHERE tenant_id = ANY(%(ids)s) AND next_at > %(now)s
+SELECT 'close', min(next_at), NULL::date, NULL FROM billing_subscription WHERE tenant_id = ANY(%(ids)s) AND next_at > %(now)s
 UNION ALL
-SELECT 'issue', NULL, min(charge_on), zone FROM invoices_invoice
-WHERE tenant_id = ANY(%(ids)s) AND status = 'draft' AND charge_on > (%(now)s AT TIME ZONE zone)::date GROUP BY zone
+SELECT 'announce', min(next_at) - %(lead)s, NULL::date, NULL FROM billing_subscription
+WHERE tenant_id = ANY(%(ids)s) AND next_at > %(now)s + %(lead)s AND pays <> 'manual' AND status <> 'ended'
 UNION ALL
-SELECT 'overdue', NULL, min(due_on), zone FROM invoices_invoice
+SELECT 'issue', min(charge_at), min(charge_on) FILTER (WHERE charge_at IS NULL), zone FROM invoices_invoice
+WHERE tenant_id = ANY(%(ids)s) AND status = 'draft'
+  AND CASE WHEN charge_at IS NULL THEN charge_on > (%(now)s AT TIME ZONE zone)::date ELSE charge_at > %(now)s END
+GROUP BY zone
+UNION ALL
+SELECT 'collect', min(charge_at), NULL::date, NULL FROM invoices_invoice
+WHERE tenant_id = ANY(%(ids)s) AND status = 'open' AND charge_at > %(now)s
+UNION ALL
+SELECT 'overdue', NULL::timestamptz, min(due_on), zone FROM invoices_invoice
 WHERE tenant_id = ANY(%(ids)s) AND status = 'open' AND due_on >= (%(now)s AT TIME ZONE zone)::date
   AND EXISTS (SELECT FROM billing_subscription s WHERE s.payer_id = invoices_invoice.tenant_id AND s.status = 'active')
 GROUP BY zone
@@ -43,27 +53,35 @@ def after(world: World) -> tuple[datetime | None, frozenset[str]]:
 
 def _instants(world: World) -> Iterator[tuple[str, datetime]]:
     with connection.cursor() as cursor:
-        cursor.execute(_NEXT, {"ids": world.ids, "now": world.now})
+        cursor.execute(_NEXT, {"ids": world.ids, "now": world.now, "lead": announcing.lead()})
         rows = cursor.fetchall()
     for kind, instant, day, zone in rows:
         if instant is not None:
             yield kind, instant
-        elif day is not None:
+        if day is not None:
             yield kind, local_midnight(day + DAY if kind == OVERDUE else day, zone)
 
 
-def do(world: World, kinds: Collection[str] = (CLOSE, ISSUE)) -> None:
-    """Do what is due at the story's present: close and draft, issue, then what follows from bills."""
-    at = world.now
-    if CLOSE in kinds:
+def do(world: World, kinds: Collection[str] = BY_A_STEP) -> None:
+    """Do what is due at the story's present: close, draft, issue, collect, look what is overdue, announce.
+
+    A notice is delivered at once (CONTRACTS rule 18). What is closed is drafted and issued, and announced anew.
+    """
+    at, due = world.now, set(kinds) | ({ISSUE, COLLECT, ANNOUNCE} if CLOSE in kinds else set())
+    if CLOSE in due:
         _close(world)
         drafting.draft(world.ids, at=at)
-    if CLOSE in kinds or ISSUE in kinds:
+        _deliver(world)
+    if ISSUE in due:
         drafts = Invoice.objects.filter(among("tenant", world.ids), status=Invoice.Status.DRAFT)
         if ready := list(drafts.order_by("pk").values_list("pk", flat=True)):
             issuing.issue(ready, at=at)
-    if OVERDUE in kinds:
+    if world.deducts and due & {ISSUE, COLLECT}:
+        collection.collect(at=at, tenants=world.ids)
+    if OVERDUE in due:
         collection.mark_overdue(at=at, tenants=world.ids)
+    if world.deducts and ANNOUNCE in due and announcing.announce(at=at, tenants=world.ids):
+        _deliver(world)
 
 
 def _close(world: World) -> None:
@@ -73,3 +91,9 @@ def _close(world: World) -> None:
         if not ids:
             return
         closing.close(ids, at=world.now)
+
+
+def _deliver(world: World) -> None:
+    if world.deducts:
+        for notice in ChargeNotice.objects.filter(among("tenant", world.ids), delivered_at=None).order_by("pk"):
+            announcing.delivered(notice, at=world.now)

@@ -102,23 +102,20 @@ def _coupon(row: Fields, currency: str) -> tuple[str, Mapping[str, Any]]:
         raise InputError(
             "percent_or_amount", row.path, "Give a percent or an amount, not both.", "请写百分比或金额，只写一个。"
         )
-    read: dict[str, Any] = {"code": row.data["code"]}
-    if "percent" in row.data:
-        read["percent"] = row.decimal("percent")
-        if read["percent"] > 100:
-            raise InputError("too_high", row.at("percent"), "At most 100 percent.", "最多 100%。")
-    else:
-        read["amount"] = words.amount(row, "amount", currency)
-    duration = row.data.get("duration", "once")
-    if isinstance(duration, Mapping):
+    if "amount" in row.data:
+        words.amount(row, "amount", currency)
+    elif row.decimal("percent") > 100:
+        raise InputError("too_high", row.at("percent"), "At most 100 percent.", "最多 100%。")
+    if isinstance(row.data.get("duration"), Mapping):
         months = words.table(row, "duration")
         months.only(("months",))
         months.value("months")
-        read["duration"], read["months"] = "months", months.count("months")
-    else:
-        read["duration"] = words.choice(Fields({"duration": duration}, row.path, InputError), "duration", DURATIONS)
-    read["applies_to"] = [_text(row, place, code) for place, code in enumerate(words.listed(row, "applies_to"))]
-    return row.path, read
+        months.count("months")
+    elif row.data.get("duration") is not None:
+        words.choice(row, "duration", DURATIONS)
+    for place, code in enumerate(words.listed(row, "applies_to")):
+        _text(row, place, code)
+    return row.path, {key: value for key, value in row.data.items() if value is not None}
 
 
 DURATIONS = ("once", "forever")

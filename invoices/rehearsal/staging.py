@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from billing import defining
+from billing import defining, discounts, wallets
 from billing.money import Money
 from invoices.rehearsal.story import Company, Step, Story
 from tenants.errors import DomainError
@@ -51,6 +51,11 @@ class World:
         """The ids of all customers."""
         return [tenant.pk for tenant in self.tenants.values()]
 
+    @property
+    def deducts(self) -> bool:
+        """Whether anybody is deducted from by himself, so that there is something to announce and to collect."""
+        return any(company.pays != "manual" for company in self.companies.values())
+
     def refuse(self, step: Step, code: str, message: str) -> None:
         """Put down a refusal; a strict story stops at its first one."""
         self.refused.append(Refused(step.number, code, message))
@@ -69,7 +74,17 @@ def stage(story: Story) -> World:
     _catalogue(story, seller)
     world.companies = {company.code: company for company in story.companies}
     world.tenants = _tenants(story, token)
+    for company in story.companies:
+        if company.wallet:
+            top_up(world, world.tenants[company.code], company.wallet, key="wallet", at=story.begins)
     return world
+
+
+def top_up(world: World, tenant: Tenant, amount: Decimal, *, key: str, at: datetime, gift: bool = False) -> None:
+    """Put an amount into a customer's wallet."""
+    wallets.top_up_by_hand(
+        tenant, seller=world.seller, amount=world.money(amount), reason="rehearsal", key=key, at=at, by=None, gift=gift
+    )
 
 
 def _seller(story: Story, token: str) -> Seller:
@@ -97,6 +112,8 @@ def _catalogue(story: Story, seller: Seller) -> None:
     # A plan that follows another's trial must be there before that one is published.
     for path, plan in sorted(story.plans, key=lambda one: one[1].get("after_trial") not in (None, "ends", "pays")):
         defining.define_plan(seller, plan, at=at, by=None, path=path)
+    for path, coupon in story.coupons:
+        discounts.define(seller, coupon, at=at, by=None, path=path)
 
 
 def _tenants(story: Story, token: str) -> dict[str, Tenant]:

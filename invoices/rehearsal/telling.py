@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Sum
 from django.utils.translation import get_language
 
-from billing.models import BillingPeriod, Posting, Subscription
+from billing.models import BillingPeriod, Posting, Subscription, Wallet
 from billing.money import Money, plain
 from invoices.models import CreditNote, Invoice, InvoiceLine, Payment
 from invoices.rehearsal.staging import PREFIX, World
@@ -59,6 +59,7 @@ def _invoices(world: World, codes: Mapping[int, str]) -> list[Told]:
     bills = list(Invoice.objects.filter(among("tenant", codes)).order_by("sequence", "pk"))
     lines: dict[int, list[Told]] = defaultdict(list)
     rows = InvoiceLine.objects.filter(among("invoice", [bill.pk for bill in bills])).select_related("charge")
+    rows = rows.prefetch_related("charge__discounts__redemption__coupon")
     for line in rows.order_by("invoice", "position"):
         lines[line.invoice_id].append(_line(world, line))
     return [
@@ -87,7 +88,10 @@ def _line(world: World, line: InvoiceLine) -> Told:
         "quantity": plain(line.quantity),
         "amount": written(world, line.amount_minor),
         "reason": line.reason,
-        "discounts": [],
+        "discounts": [
+            {"coupon": one.redemption.coupon.code, "amount": written(world, one.amount_minor)}
+            for one in line.charge.discounts.all()
+        ],
         "steps": _steps(line.charge.details),
     }
 
@@ -169,7 +173,8 @@ def _periods(codes: Mapping[int, str]) -> dict[tuple[int, str], list[str]]:
 
 
 def _wallets(world: World) -> dict[str, str]:
-    return {code: written(world, 0) for code in world.tenants}
+    held = {wallet.tenant_id: wallet.total_minor for wallet in Wallet.objects.filter(seller=world.seller)}
+    return {code: written(world, held.get(tenant.pk, 0)) for code, tenant in world.tenants.items()}
 
 
 def _balances(world: World) -> bool:
