@@ -4,12 +4,13 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from billing.drawing import Piece, Supply, draw
 from billing.money import Money
 from billing.rating import SHAPES, credit, prorate
 from billing.rating.answer import answer
@@ -109,6 +110,27 @@ def capitals(row: Row) -> Row:
     return {"in capitals": in_capitals(fen(row["amount"]), "CNY")}
 
 
+def packed(row: Row) -> Row:
+    start, middle, end = (
+        datetime(2026, 1, 1, tzinfo=UTC),
+        datetime(2026, 1, 15, tzinfo=UTC),
+        datetime(2026, 2, 1, tzinfo=UTC),
+    )
+    june = datetime(2026, 6, 1, tzinfo=UTC)
+    supplies = [
+        Supply(1, 0, start, middle, start),
+        Supply(2, 0, start, june, start),
+        Supply(3, 1, start, end, start),
+    ]
+    used = [Piece(start, middle, Decimal(row["before the 15th"])), Piece(middle, end, Decimal(row["from the 15th on"]))]
+    taken = draw(used, Decimal(1000), supplies, {1: Decimal(300), 2: Decimal(500), 3: Decimal(200)})
+    net = sum((piece.quantity for piece in used), Decimal(0)) - sum(taken.values())
+    price = {"model": "per_unit", "included": "1000", "unit_amount": "0.05"}
+    told = {f"from {name}": str(taken.get(pack, 0)) for pack, name in enumerate("ABC", 1)}
+    charged = priced(price, {"quantity": str(net)})["amount"]
+    return told | {"paid for": str(max(net - 1000, Decimal(0))), "charged": charged}
+
+
 RECOMPUTED: dict[str, Callable[[Row], Row]] = {
     "1. Half open and from the anchor": boundaries,
     "2. A period begins at the first instant of a local day": first_instant,
@@ -118,6 +140,7 @@ RECOMPUTED: dict[str, Callable[[Row], Row]] = {
     "10. Order of the sums": discounted,
     "12. Tax": taxed,
     "Amounts in capitals": capitals,
+    "21. Resource packs": packed,
 }
 
 
@@ -144,10 +167,10 @@ def test_it_shows_every_shape_and_recomputes_what_it_promises() -> None:
     assert set(RECOMPUTED) <= set(by_heading)
 
 
-def test_it_has_all_twenty_rules_and_says_how_far_each_is_in_force() -> None:
+def test_it_has_all_rules_and_says_how_far_each_is_in_force() -> None:
     sections = re.split(r"^### ", RULES, flags=re.MULTILINE)
     rules = [section for section in sections if re.match(r"\d+\. ", section)]
-    assert [int(section.split(".")[0]) for section in rules] == list(range(1, 21))
+    assert [int(section.split(".")[0]) for section in rules] == list(range(1, 22))
     for section in rules:
         assert re.search(r"\*\*(In force|In force in part|Not yet)\b", section), section.splitlines()[0]
         assert "\n|---" in section, section.splitlines()[0]
