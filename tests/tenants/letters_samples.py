@@ -65,19 +65,7 @@ def payloads(*, tenant, person, lines, reason, method, plan, role, pack, effect)
     always = {"tenant": tenant, "recipient": person}
     return {
         **papers(always, lines, reason),
-        "payment_received": {
-            **always,
-            "path": "/bills/",
-            "currency": "CNY",
-            "amount_minor": 300000,
-            "received_on": "2026-11-20",
-            "method": method,
-            "bills": [
-                {"number": "QY-2026-001187", "amount_minor": 270700, "due_minor": 0},
-                {"number": "QY-2026-001203", "amount_minor": 20000, "due_minor": 4000},
-            ],
-            "unused_minor": 9300,
-        },
+        **money(always, method, plan),
         "renewal_stopped": {
             **always,
             "path": "/subscription/",
@@ -112,6 +100,44 @@ def payloads(*, tenant, person, lines, reason, method, plan, role, pack, effect)
             "inviter": person,
             "role": role,
             "last_day": "2026-11-27",
+        },
+    }
+
+
+def money(always: dict[str, str], method: str, plan: str) -> dict[str, dict[str, Any]]:
+    """What came in, what will be deducted, and what could not be."""
+    return {
+        "payment_received": {
+            **always,
+            "path": "/bills/",
+            "currency": "CNY",
+            "amount_minor": 300000,
+            "received_on": "2026-11-20",
+            "method": method,
+            "bills": [
+                {"number": "QY-2026-001187", "amount_minor": 270700, "due_minor": 0},
+                {"number": "QY-2026-001203", "amount_minor": 20000, "due_minor": 4000},
+            ],
+            "unused_minor": 9300,
+        },
+        "charge_announced": {
+            **always,
+            "path": "/deductions/12/",
+            "currency": "CNY",
+            "pays": "wallet",
+            "charge_on": "2026-12-01",
+            "renewal_minor": 258300,
+            "ceiling_minor": 20000,
+            "total_minor": 278300,
+            "lines": [{"name": plan, "amount_minor": 258300, "first": "2026-12-01", "last": "2026-12-31"}],
+        },
+        "payment_failed": {
+            **always,
+            "path": "/bills/1187/",
+            "number": "QY-2026-001187",
+            "currency": "CNY",
+            "amount_minor": 270700,
+            "balance_minor": 212000,
         },
     }
 
