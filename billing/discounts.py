@@ -76,25 +76,25 @@ def define(seller: Seller, data: Mapping[str, Any], *, at: datetime, by: User | 
     """
     for key in data:
         if key not in KEYS:
-            raise Invalid(_("“%(key)s” is not known here.") % {"key": key}, field=f"{path}.{key}")
+            raise Invalid(_("“%(key)s” is not known here.") % {"key": key}, field=_at(path, key))
     if ("percent" in data) == ("amount" in data):
-        raise Invalid(_("Give either a percentage or an amount."), field=f"{path}.percent")
+        raise Invalid(_("Give either a percentage or an amount."), field=_at(path, "percent"))
     currency = data.get("currency") or (seller.currency if "amount" in data or data.get("budget") else "")
-    duration, months = _duration(data.get("duration", Duration.ONCE), data.get("months"), f"{path}.duration")
+    duration, months = _duration(data.get("duration", Duration.ONCE), data.get("months"), _at(path, "duration"))
     coupon = Coupon(
         seller=seller,
         code=data.get("code", ""),
         name=data.get("name") or data.get("code", ""),
         name_en=data.get("name_en", ""),
-        percent=_percent(data["percent"], f"{path}.percent") if "percent" in data else None,
-        amount_minor=_minor(data["amount"], currency, f"{path}.amount") if "amount" in data else None,
+        percent=_percent(data["percent"], _at(path, "percent")) if "percent" in data else None,
+        amount_minor=_minor(data["amount"], currency, _at(path, "amount")) if "amount" in data else None,
         currency=currency,
         duration=duration,
         months=months,
-        applies_to=_codes(data.get("applies_to") or [], f"{path}.applies_to"),
+        applies_to=_codes(data.get("applies_to") or [], _at(path, "applies_to")),
         valid_from=data.get("valid_from"),
         valid_until=data.get("valid_until"),
-        budget_minor=_minor(data["budget"], currency, f"{path}.budget") if data.get("budget") else None,
+        budget_minor=_minor(data["budget"], currency, _at(path, "budget")) if data.get("budget") else None,
         most_redemptions=data.get("most_redemptions"),
         most_per_tenant=data.get("most_per_tenant"),
         created_at=at,
@@ -211,6 +211,10 @@ def _check_limits(coupon: Coupon, subscription: Subscription) -> None:
         raise CouponUsedUp(_("The coupon “%(code)s” is used up.") % said, field="coupon")
 
 
+def _at(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
 def _duration(given: Any, count: Any, path: str) -> tuple[str, int | None]:
     """Read `once`, `forever` or `{months: 3}`; or `months` with the number in a key of its own."""
     if given in (Duration.ONCE, Duration.FOREVER) and count is None:
@@ -254,8 +258,8 @@ def _check(coupon: Coupon, path: str) -> None:
         coupon.clean_fields(exclude=["seller"])
     except ValidationError as wrong:
         name, messages = next(iter(wrong.message_dict.items()))
-        raise Invalid(messages[0], field=f"{path}.{name}") from None
+        raise Invalid(messages[0], field=_at(path, name)) from None
     if coupon.valid_from and coupon.valid_until and coupon.valid_until <= coupon.valid_from:
-        raise Invalid(_("The end must be after the start."), field=f"{path}.valid_until")
+        raise Invalid(_("The end must be after the start."), field=_at(path, "valid_until"))
     if Coupon.objects.filter(Q(seller=coupon.seller) & Q(code__iexact=coupon.code)).exists():
-        raise Conflict(_("There is a coupon “%(code)s” already.") % {"code": coupon.code}, field=f"{path}.code")
+        raise Conflict(_("There is a coupon “%(code)s” already.") % {"code": coupon.code}, field=_at(path, "code"))

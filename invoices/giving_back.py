@@ -79,8 +79,8 @@ class Places:
 
     bills: dict[int, Bill]
     # What the credit lines of a bill came from: (bill, line) and how much of it may still go back there.
-    behind: dict[int, list[tuple[int, int]]]
-    came: dict[tuple[int, int, int], int]
+    behind: dict[int, list[tuple[int, int | None]]]
+    came: dict[tuple[int, int, int | None], int]
     order: dict[int, None] = field(default_factory=dict)
 
     def place(self, amount: int, chain: Sequence[Home]) -> int:
@@ -118,8 +118,8 @@ class Places:
 
 def places(invoice_ids: Iterable[int]) -> Places:
     """Return the bills of ids and all behind them, locked by ascending id, with what is left of them."""
-    behind: dict[int, list[tuple[int, int]]] = {}
-    came: dict[tuple[int, int, int], int] = defaultdict(int)
+    behind: dict[int, list[tuple[int, int | None]]] = {}
+    came: dict[tuple[int, int, int | None], int] = defaultdict(int)
     asked = list(dict.fromkeys(invoice_ids))
     while asked:
         pk = asked.pop()
@@ -134,7 +134,9 @@ def places(invoice_ids: Iterable[int]) -> Places:
     return Places(_locked(behind), behind, came)
 
 
-def _less_what_went_back(pk: int, behind: Sequence[tuple[int, int]], came: dict[tuple[int, int, int], int]) -> None:
+def _less_what_went_back(
+    pk: int, behind: Sequence[tuple[int, int | None]], came: dict[tuple[int, int, int | None], int]
+) -> None:
     """Take off what earlier sums sent back from this bill."""
     notes = CreditNote.objects.filter(first__invoice=pk).order_by().values_list("invoice")
     went = dict(notes.annotate(sum=Sum("total_minor")))

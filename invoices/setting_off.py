@@ -65,8 +65,8 @@ def _homes(charge_ids: set[int]) -> dict[int, list[Home]]:
         found[charge] = [Home(invoice, line, status == Invoice.Status.DRAFT)]
     inside = CreditedCharge.objects.filter(among("charge", charge_ids)).values_list("charge", "credit_note")
     for charge, note in inside:
-        mine = CreditNote.objects.filter(pk=note) | CreditNote.objects.filter(first=note)
-        found[charge] = [Home(bill, None, False) for bill in mine.order_by("pk").values_list("invoice", flat=True)]
+        bills = sources.notes_of(note).values_list("invoice", flat=True)
+        found[charge] = [Home(bill, None, False) for bill in bills]
     return found
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import F, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from billing.models import ChargeCredit
 from invoices.grouping import Group, Waiting
-from invoices.models import InvoiceLine
+from invoices.models import CreditedCharge, CreditNote, InvoiceLine
 from invoices.tax import LineTax, credit_tax, line_tax
 from tenants.bulk import among
 
@@ -77,17 +78,30 @@ def _credit(charge: Waiting, parts: Sequence[Source], so_far: dict[int, int]) ->
     return LineTax(-sum(t.net for t in taxes), -sum(t.tax for t in taxes), -sum(t.gross for t in taxes))
 
 
-def bills_behind(invoice_id: int) -> list[tuple[int, int, int]]:
-    """Return (bill, line, amount) of what the credit lines of a bill came from, newest bill first, with tax."""
-    rows = ChargeCredit.objects.filter(credit__line__invoice=invoice_id, charge__line__isnull=False).exclude(
-        charge__line__invoice=invoice_id
+def bills_behind(invoice_id: int) -> list[tuple[int, int | None, int]]:
+    """Return (bill, line, amount) of what the credit lines of a bill came from, newest bill first, with tax.
+
+    What came from a charge inside a credit note came from the bills of that note, and from no line of them.
+    """
+    credits = ChargeCredit.objects.filter(credit__line__invoice=invoice_id, amount_minor__gt=0)
+    came = {row.charge_id: _with_tax(row) for row in credits.select_related("charge")}
+    lines = InvoiceLine.objects.filter(among("charge", came)).exclude(invoice=invoice_id)
+    found: list[tuple[Any, int, int | None, int]] = list(
+        lines.values_list("invoice__issued_at", "invoice", "pk", "charge")
     )
-    named = rows.annotate(line=F("charge__line"), bill=F("charge__line__invoice")).order_by(
-        "-charge__line__invoice__issued_at", "-bill", "pk"
-    )
-    found = []
-    for row in named.select_related("charge"):
-        charge = row.charge
-        whole = line_tax(row.amount_minor, charge.tax_rate, charge.tax_inclusive, charge.currency)
-        found.append((row.bill, row.line, whole.gross))
-    return found
+    for charge, note in CreditedCharge.objects.filter(among("charge", came)).values_list("charge", "credit_note"):
+        for at, bill in notes_of(note).exclude(invoice=invoice_id).values_list("invoice__issued_at", "invoice"):
+            found.append((at, bill, None, charge))
+    # A bill that is not issued gives nothing back.
+    newest = sorted((row for row in found if row[0]), key=lambda row: row[:2], reverse=True)
+    return [(bill, line, came[charge]) for _at, bill, line, charge in newest]
+
+
+def notes_of(note_id: int) -> QuerySet[CreditNote]:
+    """Return a credit note and those that its sum went on to."""
+    return CreditNote.objects.filter(Q(pk=note_id) | Q(first=note_id)).order_by("pk")
+
+
+def _with_tax(part: ChargeCredit) -> int:
+    charge = part.charge
+    return line_tax(part.amount_minor, charge.tax_rate, charge.tax_inclusive, charge.currency).gross

@@ -1,10 +1,12 @@
 from django.urls import path
 
-from billing.api import packs, plans, rate, subscriptions
+from billing.api import coupons, packs, plans, rate, subscriptions
 
 urlpatterns = [
     path("plans", plans.Plans.as_view(), name="plans"),
     path("plans/<int:pk>", plans.OnePlan.as_view(), name="plan"),
+    path("coupons", coupons.Coupons.as_view(), name="coupons"),
+    path("subscriptions/<int:pk>/coupons", coupons.Redeem.as_view(), name="subscription-coupons"),
     path("packs", packs.Packs.as_view(), name="packs"),
     path("subscriptions", subscriptions.Subscriptions.as_view(), name="subscriptions"),
     path("subscriptions/<int:pk>", subscriptions.OneSubscription.as_view(), name="subscription"),

@@ -13,6 +13,7 @@ from billing.models import (
     Account,
     BillingPeriod,
     Charge,
+    Coupon,
     Family,
     LedgerTransaction,
     Pack,
@@ -71,6 +72,7 @@ RIVER: list[tuple[Any, list[tuple[Any, ...]]]] = [
         [
             (Family, "category"),
             (Plan, "inventory_2"),
+            (Coupon, "local_offer"),
             (PlanVersion, "history_edu"),
             (PriceList, "price_change"),
         ],

@@ -128,9 +128,21 @@ def test_it_sends_no_more_back_than_came_from_a_bill(contract):
     change((rows[1], -50_00))
     # of bill 1 only the 10.00 that came from it; the other 40.00 were returned by hand
     assert notes() == [(2, 60_00), (1, 10_00)]
-    change((rows[1], -5_00))
-    assert notes() == [(2, 60_00), (1, 10_00)]
-    assert Charge.objects.waiting().count() == 1
+
+
+def test_it_lets_wait_what_no_bill_can_give_back(contract):
+    crediting.credit(Invoice.objects.get(), reason="Sorry", at=LATER, by=None)
+    drafted, _rows = change((base(), -5_00))
+    assert (drafted, Charge.objects.waiting().count()) == (drafting.Drafted(), 1)
+
+
+def test_it_goes_back_through_a_note(contract):
+    _drafted, second = change((base(), -100_00), (base(), 130_00))  # bill 2, over 30.00
+    _drafted, inside = change((second[1], -130_00), (base(), 100_00))  # all of bill 2
+    _drafted, third = change((inside[1], -100_00), (base(), 130_00))  # bill 3, over 30.00
+    change((third[1], -80_00))
+    # 30.00 of bill 3; its credit line came from the note on bill 2, which has nothing left and came from bill 1
+    assert notes() == [(2, 30_00), (3, 30_00), (1, 50_00)]
 
 
 def test_it_credits_a_charge_inside_a_note_on_that_notes_bill(contract):
