@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Func, Value
+from django.db.models import Func, Value
 
 from billing import commitments, contracts, covering, late, planning, switching, trials
 from billing.charges import Line, write
@@ -38,11 +38,12 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One subscription that is due, with what falls due."""
+    """One subscription that is due, with what falls due until an instant."""
 
     subscription: Subscription
     contract: Contract
     due: Due
+    until: datetime
 
 
 @transaction.atomic
@@ -127,7 +128,7 @@ def _works(subscriptions: Sequence[Subscription], at: datetime) -> list[Work]:
     agreed, last = contracts.load(subscriptions), contracts.last_periods(subscriptions)
     untils = {s.pk: min(at, _first_of(s, s.changes_on)) if s.changes_on else at for s in subscriptions}
     dues = {s.pk: planning.plan(agreed[s.pk], last.get(s.pk, {}), at=untils[s.pk]) for s in subscriptions}
-    return [Work(s, agreed[s.pk], dues[s.pk]) for s in subscriptions]
+    return [Work(s, agreed[s.pk], dues[s.pk], untils[s.pk]) for s in subscriptions]
 
 
 def _open(works: Sequence[Work]) -> dict[tuple[int, str, date], int]:
@@ -218,7 +219,7 @@ def _move_on(works: Sequence[Work]) -> None:
     columns = ["status", "terms_done", "term_start_on", "term_end_on", "next_at", "ended_at"]
     types = ["text", "integer", "date", "date", "timestamptz", "timestamptz"]
     update_from("billing_subscription", columns, types, [_standing(work) for work in works])
-    _settle_pauses(works)
+    _settle_changes(works)
     for work in works:
         if work.due.ended_on and work.subscription.status != "ended":
             over = local_midnight(work.due.ended_on, work.contract.zone)
@@ -226,12 +227,20 @@ def _move_on(works: Sequence[Work]) -> None:
             Subscription.objects.filter(pk=work.subscription.pk).update(during=cut)
 
 
-def _settle_pauses(works: Sequence[Work]) -> None:
-    """Mark the pauses as applied that begin now."""
-    begun = [w.subscription.pk for w in works if w.due.status == "paused" and w.subscription.status != "paused"]
-    if begun:
-        waiting = Change.objects.filter(subscription__in=begun, kind=Change.Kind.PAUSE, status=Change.Status.SCHEDULED)
-        waiting.update(status=Change.Status.APPLIED, settled_at=F("effective_at"))
+def _settle_changes(works: Sequence[Work]) -> None:
+    """Mark what waited and has come as applied: removals and pauses; and a cancellation whose day it is."""
+    waiting = Change.objects.filter(status=Change.Status.SCHEDULED)
+    begun = waiting.filter(among("subscription", (work.subscription.pk for work in works)))
+    come = begun.filter(
+        kind__in=[Change.Kind.QUANTITY, Change.Kind.PAUSE], effective_at__lte=max(w.until for w in works)
+    )
+    for change in come:
+        if change.effective_at <= next(w.until for w in works if w.subscription.pk == change.subscription_id):
+            switching.settle(change, Change.Status.APPLIED, change.effective_at)
+    ended = [work.subscription.pk for work in works if work.due.ended_on]
+    for change in waiting.filter(subscription__in=ended) if ended else ():
+        is_its = change.kind == Change.Kind.CANCEL
+        switching.settle(change, Change.Status.APPLIED if is_its else Change.Status.WITHDRAWN, change.effective_at)
 
 
 def _standing(work: Work) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Func, Value
 
 from billing import contracts
-from billing.models import Change, FormerTerms, Price, Subscription, SubscriptionItem
+from billing.models import Change, FormerTerms, PlanVersion, Price, Subscription, SubscriptionItem
 from usage.periods import Alignment, Interval, Schedule, local_day, local_midnight
 
 # What a switch changes of the subscription's own row.
@@ -69,7 +69,7 @@ def switch(s: Subscription, change: Change, *, at: datetime) -> None:
         since=s.terms_since,
         until=split,
     )
-    _carry_over(s, version.pk, split)
+    _carry_over(s, version, split, at=at)
     _reckon_terms(s, change, on)
     s.plan, s.version, s.price_list, s.acceptance = version.plan, version, change.price_list, change.acceptance
     s.first_on, s.terms_since, s.changes_on = on, split, None
@@ -96,7 +96,7 @@ def last_until(s: Subscription, over: datetime | None) -> None:
 
 def hold(s: Subscription, price: Price, quantity: Decimal | None, since: datetime) -> None:
     """Let a quantity of a price stand from an instant on, in place of what stood there; None takes it away."""
-    upper = Subscription.objects.values_list("during", flat=True).get(pk=s.pk).upper
+    upper = _lasts(s)
     for item in SubscriptionItem.objects.filter(subscription=s.pk, price=price, during__isempty=False):
         _until(item, since)
     if quantity is not None and (upper is None or since < upper):
@@ -147,23 +147,61 @@ def taken_over(prices: Sequence[Price], before: Mapping[str, Decimal]) -> Iterat
             yield price, Decimal(price.kind != Price.Kind.SEAT)
 
 
-def _carry_over(s: Subscription, version_id: int, split: datetime) -> None:
-    items = SubscriptionItem.objects.filter(subscription=s.pk, during__isempty=False)
+def _carry_over(s: Subscription, version: PlanVersion, split: datetime, *, at: datetime) -> None:
+    """Let what is held go on under the new prices of the same code, and what is leaving leave when it was to leave."""
     before = held(s, list(Price.objects.filter(version=s.version_id)), split)
-    upper = s.during.upper
-    for item in items:
-        _until(item, split)
-    prices = list(Price.objects.filter(version=version_id).order_by("position", "pk"))
+    leaving = list(s.changes.filter(kind=Change.Kind.QUANTITY, status=Change.Status.SCHEDULED).select_related("price"))
+    end_items(s, split)
+    stays = version.interval == s.version.interval
+    for change in leaving:
+        if not stays and change.price:
+            # The period with whose end it was to leave closes now.
+            before = _without(before, change.price.code, change.after)
+    prices = list(Price.objects.filter(version=version).order_by("position", "pk"))
     SubscriptionItem.objects.bulk_create(
         SubscriptionItem(
             tenant_id=s.tenant_id,
             subscription=s,
             price=price,
             quantity=quantity,
-            during=DateTimeTZRange(split, upper),
+            during=DateTimeTZRange(split, _lasts(s)),
         )
         for price, quantity in taken_over(prices, before)
     )
+    for change in leaving:
+        _leave_on(s, change, {price.code: price for price in prices} if stays else {}, at=at)
+
+
+def _without(before: Mapping[str, Decimal], code: str, after: Decimal | None) -> dict[str, Decimal]:
+    rest = {key: quantity for key, quantity in before.items() if key != code}
+    return rest if after is None else {**rest, code: after}
+
+
+def _leave_on(s: Subscription, change: Change, prices: Mapping[str, Price], *, at: datetime) -> None:
+    """Let a removal that waits wait on under the new plan's price; without one it is settled by the change of plan."""
+    price = prices.get(change.price.code) if change.price else None
+    if price is None:
+        settle(change, Change.Status.APPLIED, at)
+        return
+    settle(change, Change.Status.WITHDRAWN, at)
+    Change.objects.create(
+        tenant_id=s.tenant_id,
+        subscription=s,
+        kind=Change.Kind.QUANTITY,
+        status=Change.Status.SCHEDULED,
+        effective_at=change.effective_at,
+        price=price,
+        before=change.before,
+        after=change.after,
+        at=change.at,
+        by_id=change.by_id,
+    )
+    hold(s, price, change.after, change.effective_at)
+
+
+def _lasts(s: Subscription) -> datetime | None:
+    """Return until when what is held stands: the end of a fixed contract. A cancellation may be taken back, and ends none."""
+    return local_midnight(s.end_on, s.zone) if s.end_on else None
 
 
 def _reckon_terms(s: Subscription, change: Change, on: date) -> None:

@@ -8,7 +8,7 @@ from billing import changing, closing, subscriptions
 from billing.models import BillingPeriod, Change, Charge, FormerTerms, Subscription
 from tenants.errors import Invalid, WrongState
 from tests import shop
-from tests.billing.changes import ANALYTICS, MESSAGES, SEAT, base, change, plan, shown
+from tests.billing.changes import ANALYTICS, MESSAGES, SEAT, base, change, plan, seats, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -352,3 +352,44 @@ def test_it_ends_before_it_began(small):
         at=shop.at("2026-02-02 10:00"),
         by=None,
     )
+
+
+def test_it_goes_on_under_a_new_term_that_a_cancellation_ends(qingyu, small):
+    quarterly = plan(qingyu, "quarterly", base("299.00"), term="quarter")
+    acme = start(small, "2026-04-01")
+    changing.cancel(acme, at=shop.at("2026-04-10 10:00"), by=None)
+    change(acme, quarterly, "2026-04-21 10:00")
+    close(acme, "2026-07-01 00:00")
+    assert [line[2] for line in shown(acme, reason="period")] == ["2026-04-01", "2026-05-01", "2026-06-01"]
+    assert (acme.status, Change.objects.get(kind="cancel").status) == ("ended", "applied")
+
+
+def test_it_keeps_seats_that_were_added_under_a_cancellation(qingyu):
+    acme = start(plan(qingyu, "team", SEAT), quantities={"seat": Decimal(1)})
+    changing.cancel(acme, at=shop.at("2026-01-10 10:00"), by=None)
+    seats(acme, "3", "2026-01-11 10:00")
+    changing.keep(acme, at=shop.at("2026-01-12 10:00"), by=None)
+    close(acme, "2026-02-01 00:00")
+    assert shown(acme)[-1][4:] == ("3", 60_00)
+
+
+@pytest.mark.parametrize(("interval", "held"), [("month", "5"), ("year", "3")])
+def test_seats_that_are_leaving_leave_under_another_plan(qingyu, interval, held):
+    one = plan(qingyu, "one", SEAT)
+    two = plan(qingyu, "two", SEAT | {"unit_amount": "310.00"}, interval=interval, term=interval)
+    acme = start(one, quantities={"seat": Decimal(5)})
+    seats(acme, "3", "2026-01-10 10:00")
+    lines = change(acme, two, "2026-01-21 10:00")
+    assert lines[-1][4] == held
+    close(acme, "2026-02-01 00:00")
+    assert Change.objects.filter(kind="quantity", status="scheduled").count() == 0
+    if interval == "month":
+        assert shown(acme)[-1] == ("seat", "period", "2026-02-01", "2026-03-01", "3", 930_00)
+
+
+def test_it_keeps_what_has_left_out(qingyu):
+    acme = start(plan(qingyu, "team", SEAT), quantities={"seat": Decimal(5)})
+    seats(acme, "3", "2026-01-10 10:00")
+    close(acme, "2026-02-01 00:00")
+    with pytest.raises(WrongState):
+        changing.keep(acme, at=shop.at("2026-02-02 10:00"), by=None)
