@@ -37,14 +37,14 @@ def right(bill: Invoice, *, at: datetime) -> Right | Held:
     authorisation = authorisation_for(bill, at=at)
     if was_confirmed(bill):
         return Right(basis=Basis.CONFIRMED, authorisation=authorisation) if authorisation else Held("no_authorisation")
-    notices = notices_of(bill)
+    notices, before = notices_of(bill), _others(bill)
     if not notices:
         return Held("no_notice")
     if any(notice.charge_at is None for notice in notices):
         return Held("not_delivered")
     if any(notice.charge_at is not None and notice.charge_at > at for notice in notices):
         return Held("too_early")
-    if bill.due_minor + _taken(notices) > sum(notice.total_minor for notice in notices):
+    if bill.due_minor + _taken(before) > sum(notice.total_minor for notice in _together(notices, before)):
         return Held("above_notice")
     if authorisation is None:
         return Held("no_authorisation")
@@ -75,10 +75,14 @@ def notices_of(bill: Invoice) -> list[ChargeNotice]:
     if bill.origin.startswith(ANNOUNCED):
         day, version = parsed(bill.origin)
         return list(mine.filter(due_on=day, version=version))
-    lines = InvoiceLine.objects.filter(invoice=bill).exclude(amount_minor=0)
-    dues = set(lines.values_list("charge__due_on", flat=True))
+    dues = _dues(bill)
     latest = newest(mine.filter(due_on__in=dues, of=ChargeNotice.Of.RENEWAL))
     return [latest[due] for due in sorted(dues)] if dues <= latest.keys() else []
+
+
+def _dues(bill: Invoice) -> set[date]:
+    lines = InvoiceLine.objects.filter(invoice=bill).exclude(amount_minor=0)
+    return set(lines.values_list("charge__due_on", flat=True))
 
 
 def newest(notices: Iterable[ChargeNotice]) -> dict[date, ChargeNotice]:
@@ -113,7 +117,22 @@ def _this_month(authorisation: Authorisation, zone: str, at: datetime) -> int:
     return taken.aggregate(sum=Sum("amount_minor"))["sum"] or 0
 
 
-def _taken(notices: list[ChargeNotice]) -> int:
-    """Return what was deducted under these notices before."""
-    taken = Payment.objects.filter(notice__in=notices, status=Payment.Status.SUCCEEDED)
+def _others(bill: Invoice) -> list[Invoice]:
+    """Return the other bills under the same notices: of the same days, or of the same notice of its own."""
+    same = Invoice.objects.issued().filter(
+        tenant=bill.tenant_id, seller=bill.seller_id, currency=bill.currency, pays=bill.pays, origin=bill.origin
+    )
+    if not bill.origin:
+        same = same.filter(lines__charge__due_on__in=_dues(bill)).distinct()
+    return list(same.exclude(pk=bill.pk))
+
+
+def _together(notices: list[ChargeNotice], others: list[Invoice]) -> list[ChargeNotice]:
+    """Return all notices of these bills, each once."""
+    return list({one.pk: one for one in (*notices, *(one for bill in others for one in notices_of(bill)))}.values())
+
+
+def _taken(bills: list[Invoice]) -> int:
+    """Return what was deducted for these bills by itself."""
+    taken = Payment.objects.filter(invoice__in=bills, basis=Basis.AUTOMATIC, status=Payment.Status.SUCCEEDED)
     return taken.aggregate(sum=Sum("amount_minor"))["sum"] or 0

@@ -21,7 +21,7 @@ from invoices import allowing, taking, telling
 from invoices.allowing import Held
 from invoices.models import Invoice, InvoiceLine, Payment
 from invoices.models.documents import InvoiceQuerySet
-from invoices.payments import restore_service
+from invoices.payments import lock_overdue, restore_service
 from invoices.taking import Basis, Right
 from tenants.bulk import among
 from tenants.errors import Invalid, WrongState
@@ -96,6 +96,7 @@ def _locked(invoice_ids: Sequence[int]) -> tuple[Wallet | None, list[Invoice]]:
     named = Invoice.objects.filter(among("pk", invoice_ids)).order_by("pk").first()
     if named is None:
         return None, []
+    lock_overdue([named.tenant_id])
     wallet = wallets.lock(named.tenant_id, named.seller_id, named.currency)
     bills = Invoice.objects.open().filter(
         among("pk", invoice_ids), tenant=named.tenant_id, seller=named.seller_id, currency=named.currency
@@ -116,6 +117,7 @@ def collect(*, at: datetime, tenants: Sequence[int] | None = None) -> Collected:
     if tenants is not None:
         bills = bills.filter(among("tenant", tenants))
     sides = sorted(set(bills.values_list("tenant_id", "seller_id", "currency")))
+    lock_overdue(side[0] for side in sides)
     held = {side: wallets.lock(*side) for side in sides}
     locked = bills.select_for_update(of=("self",), no_key=True).select_related("tenant", "seller").order_by("pk")
     for bill in sorted(locked, key=lambda bill: (bill.due_on, bill.pk)):

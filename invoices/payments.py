@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -15,6 +15,7 @@ from billing.models import Account, Subscription
 from billing.money import Money
 from invoices.models import Allocation, Invoice, Payment
 from tenants import audit, notices
+from tenants.bulk import among
 from tenants.errors import Conflict, Invalid
 from tenants.models import Seller, Tenant, User
 from usage.periods import local_day
@@ -49,6 +50,7 @@ def receive_transfer(
     """
     if amount.minor <= 0:
         raise Invalid(_("The amount must be above zero."), field="amount")
+    lock_overdue([tenant.pk])
     wallets.lock(tenant.pk, seller.pk, amount.currency)
     open_bills = _open_bills(tenant, seller, amount.currency)
     parts = _parts(open_bills, amount, allocate)
@@ -76,6 +78,12 @@ def receive_transfer(
         seller=seller,
     )
     return payment
+
+
+def lock_overdue(payers: Iterable[int]) -> None:
+    """Lock what `restore_service` may change, before any wallet and bill: subscriptions come first in the order of locks."""
+    late = Subscription.objects.filter(among("payer", list(payers)), status=Subscription.Status.PAST_DUE)
+    list(late.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
 
 
 def restore_service(tenant: Tenant, *, at: datetime) -> int:
