@@ -40,7 +40,7 @@ def test_a_quote_is_reachable_quiet_and_stays_home(window, told, quote, language
     seen.speak(language)
     seen.log_in()
     seen.page.goto(f"/c/acme/quotes/{quote.pk}/")
-    for unfold in seen.page.locator("details summary").all():
+    for unfold in seen.page.locator(".plan details > summary").all():
         unfold.click()
     seen.page.evaluate(AXE)
     assert seen.page.evaluate(SERIOUS) == []
