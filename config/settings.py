@@ -191,6 +191,7 @@ SPECTACULAR_SETTINGS = {
         "SubscriptionStatus": "billing.models.Subscription.Status",
         "InvoiceStatus": "invoices.models.Invoice.Status",
         "PaymentStatus": "invoices.models.Payment.Status",
+        "QuoteStatus": "invoices.models.Quote.Status",
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.schema.complete"],
 }
