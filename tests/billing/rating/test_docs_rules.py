@@ -15,8 +15,8 @@ from billing.money import Money
 from billing.rating import SHAPES, credit, prorate
 from billing.rating.answer import answer
 from invoices.capitals import in_capitals
-from invoices.tax import line_tax
-from invoices.totals import spread_percent
+from invoices.tax import credit_tax, line_tax
+from invoices.totals import Offer, spread_percent, take_off
 from usage.periods import Alignment, Interval, Schedule, local_midnight
 
 RULES = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
@@ -101,6 +101,23 @@ def discounted(row: Row) -> Row:
     return {"taken off": ", ".join(map(yuan, parts))}
 
 
+def in_sequence(row: Row) -> Row:
+    left = [fen(amount) for amount in row["lines"].split(", ")]
+    taken = [0] * len(left)
+    for coupon in row["coupons"].split(", "):
+        percent = Decimal(coupon.removesuffix(" %")) if coupon.endswith("%") else None
+        rest = {} if percent is not None else {"it": fen(coupon)}
+        more = take_off(left, Offer(("it",) * len(left), percent=percent, rest=rest), "CNY")
+        left = [amount - off for amount, off in zip(left, more, strict=True)]
+        taken = [before + off for before, off in zip(taken, more, strict=True)]
+    return {"taken off": ", ".join(map(yuan, taken))}
+
+
+def tax_of_credit(row: Row) -> Row:
+    before, part, inclusive = fen(row["credited before"]), fen(row["credit"]), row["inclusive"] == "yes"
+    return {"tax of it": yuan(credit_tax(before, part, Decimal(row["rate"]), inclusive, "CNY").tax)}
+
+
 def taxed(row: Row) -> Row:
     tax = line_tax(fen(row["amount"]), Decimal(row["rate"]), row["inclusive"] == "yes", "CNY")
     return {"net": yuan(tax.net), "tax": yuan(tax.tax), "gross": yuan(tax.gross)}
@@ -138,7 +155,9 @@ RECOMPUTED: dict[str, Callable[[Row], Row]] = {
     "4. Parts of a period": part,
     "5. Credits": credited,
     "10. Order of the sums": discounted,
+    "Coupons, worked": in_sequence,
     "12. Tax": taxed,
+    "Tax of credits, worked": tax_of_credit,
     "Amounts in capitals": capitals,
     "21. Resource packs": packed,
 }
