@@ -9,10 +9,10 @@ from datetime import date, timedelta
 from babel.dates import format_date
 from django.utils.translation import gettext as _
 
-from billing import formatting
+from billing import formatting, wallets
 from billing.models import Subscription
 from billing.money import Money
-from invoices.models import Invoice
+from invoices.models import ChargeNotice, Invoice
 from invoices.pages import titles
 from invoices.pages.coming import next_day
 from invoices.pages.visit import Visit
@@ -116,6 +116,8 @@ def unpaid(visit: Visit) -> Said | None:
         else _("Please pay **%(amount)s** for the %(bill)s by %(day)s.")
     )
     second = _("We take nothing by ourselves: you pay by transfer.")
+    if bill.pays == Subscription.Pays.WALLET:
+        second = _("It is paid by itself once it may be and your balance is high enough; or pay it by transfer.")
     if len(open_bills) > 1:
         second = _("%(more)s more to pay after it.") % said + " " + second
     buttons = (Button(_("How to pay"), visit.to("bill", bill.pk)),)
@@ -189,6 +191,44 @@ def stopped(visit: Visit) -> Said | None:
     )
 
 
+def announced(visit: Visit) -> Said | None:
+    """The next deduction that has reached the customer: the most that is taken, and whether the balance is high enough."""
+    mine = ChargeNotice.objects.filter(tenant=visit.tenant, charge_at__gt=visit.at, total_minor__gt=0)
+    following = mine.order_by("charge_at", "due_on", "-version").first()
+    if following is None or following.charge_at is None:
+        return None
+    day = following.charge_at.astimezone(visit.zone).date()
+    said = {
+        "day": spoken(visit, day),
+        "total": amount(Money(following.total_minor, following.currency)),
+        "fixed": amount(Money(following.renewal_minor, following.currency)),
+        "usage": amount(Money(following.ceiling_minor, following.currency)),
+        "before": spoken(visit, day - timedelta(days=1)),
+    }
+    buttons = (Button(_("Change or stop"), visit.to("subscription")), Button(_("Balance"), visit.to("wallet")))
+    second = _("The notice is here: more than it says is never taken, and never a part.")
+    missing = following.total_minor - held(visit, following)
+    said["missing"] = amount(Money(missing, following.currency))
+    if missing > 0 and following.pays == Subscription.Pays.WALLET:
+        sentence = _(
+            "On **%(day)s** at most **%(total)s** is taken; your balance is %(missing)s short. Please top up by %(before)s."
+        )
+        return Said(sentence % said, second, buttons, "attention", day)
+    sentence = _("On **%(day)s** we will take **at most %(total)s** from your balance: %(fixed)s is fixed.")
+    if following.of == ChargeNotice.Of.RENEWAL and following.ceiling_minor:
+        sentence = _(
+            "On **%(day)s** we will take **at most %(total)s** from your balance: %(fixed)s is fixed, usage is at most %(usage)s."
+        )
+    elif following.of == ChargeNotice.Of.BILL:
+        sentence = _("On **%(day)s** we will take **at most %(total)s** from your balance.")
+    return Said(sentence % said, second, buttons, day=day)
+
+
+def held(visit: Visit, notice: ChargeNotice) -> int:
+    """Return what the balance holds that a deduction would be taken from."""
+    return wallets.balance(visit.tenant, notice.seller, notice.currency).total
+
+
 def planned(visit: Visit) -> Said | None:
     """A deduction that is expected and not yet announced."""
     rows = [row for row in automatic(visit) if row.auto_renew]
@@ -229,6 +269,7 @@ RULES: tuple[Callable[[Visit], Said | None], ...] = (
     parent_pays,
     trial,
     withdrawn,
+    announced,
     stopped,
     planned,
     by_hand,

@@ -6,9 +6,11 @@ import pytest
 import time_machine
 from django.utils import translation
 
+from billing import wallets
 from billing.models import Subscription
 from billing.money import Money
-from invoices import payments
+from invoices import announcing, payments
+from invoices.models import ChargeNotice
 from invoices.pages import banner
 from invoices.pages.visit import Visit
 from tenants import access, agreements, companies
@@ -131,3 +133,35 @@ def test_nothing_runs(told):
     found = said(dora.memberships.get().tenant, dora, full=False)
     assert first(found) == "There is no automatic deduction. Without your authorisation we take no money."
     assert not found.full
+
+
+@pytest.mark.parametrize(
+    ("held", "sentence"),
+    [
+        ("5000.00", "On Sun 1 Nov we will take at most ¥2,653.00 from your balance: ¥2,653.00 is fixed."),
+        (
+            "2000.00",
+            "On Sun 1 Nov at most ¥2,653.00 is taken; your balance is ¥653.00 short. "
+            "Please top up by Sat 31 Oct.",
+        ),
+    ],
+)
+def test_a_deduction_is_announced(told, held, sentence):
+    settle(told)
+    Subscription.objects.update(pays="wallet")
+    wallets.top_up_by_hand(
+        told.acme,
+        seller=told.bills[0].seller,
+        amount=Money.of(held, "CNY"),
+        reason="r",
+        key="k",
+        at=portal.NOON,
+        by=None,
+    )
+    announcing.announce(at=shop.at("2026-10-26 00:00"))
+    at = shop.at("2026-10-26 09:00")
+    assert first(said(told.acme, told.alice, at=at)).startswith("A deduction is expected")  # it has not arrived
+    announcing.delivered(ChargeNotice.objects.get(tenant=told.acme), at=at)
+    found = said(told.acme, told.alice, at=at)
+    assert first(found) == sentence
+    assert found.colour == ("attention" if held == "2000.00" else "")
