@@ -184,7 +184,7 @@ def _lines(work: Work, measures: Mapping[Any, Measure], confirmed: Change | None
         for clause in work.contract.all_clauses:
             found = measures.get((_key(work, stretch), clause.price_id, clause.since), Measure(Decimal(0)))
             for worth in in_arrears(clause, stretch, currency=currency, first=first, measured=found):
-                yield _line(work, worth, due_on=stretch.span.end)
+                yield _line(work, worth, due_on=stretch.over_on)
     for stretch in work.due.opened:
         for clause in work.contract.clauses:
             one = in_advance(clause, stretch, currency=currency, first=first)

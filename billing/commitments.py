@@ -117,8 +117,8 @@ def _true_up(
         amount = -sum(back.amount_minor for back in backs) if missing < 0 else missing
         first = before[0].pk if before else None
         worth = replace(worth, amount_minor=amount, undiscounted_minor=missing)
-        return Line(s, worth, due_on or stretch.span.end, where, Charge.Reason.LATE, f"{len(before) + 1}", first, backs)
-    return Line(s, worth, stretch.span.end, where)
+        return Line(s, worth, due_on or stretch.over_on, where, Charge.Reason.LATE, f"{len(before) + 1}", first, backs)
+    return Line(s, worth, stretch.over_on, where)
 
 
 def _worth(s: Subscription, stretch: Stretch, least: int, charged: int, missing: int) -> Worth:

@@ -9,12 +9,13 @@ from decimal import Decimal
 
 from django.db.models import Q
 
-from billing import contracts, covering, planning
+from billing import contracts, covering, planning, switching
 from billing.charging import Measure, Worth, in_advance, in_arrears, is_metered, of_usage
 from billing.measures import Question, measure
-from billing.models import Charge, Subscription
+from billing.models import Change, Charge, Subscription
 from billing.terms import Clause, Contract, Stretch
-from usage.periods import local_day
+from tenants.bulk import among
+from usage.periods import local_day, local_midnight
 
 DAY = timedelta(days=1)
 
@@ -82,13 +83,30 @@ def preview(subscriptions: Sequence[Subscription], *, at: datetime) -> dict[int,
 
     Expects `version` and `seller` to be selected along.
     """
-    agreed, last = contracts.load(subscriptions), contracts.last_periods(subscriptions)
+    agreed, last = _foreseen(subscriptions, at), contracts.last_periods(subscriptions)
     found = {}
     for subscription in subscriptions:
         if subscription.next_at is None or subscription.status == Subscription.Status.ENDED:
             continue
         found[subscription.pk] = _preview(subscription, agreed[subscription.pk], last.get(subscription.pk, {}), at)
     return found
+
+
+def _foreseen(subscriptions: Sequence[Subscription], at: datetime) -> dict[int, Contract]:
+    """Return the contracts as they will be when the next bill is due: a change that waits may come before it."""
+    agreed = contracts.load(subscriptions)
+    turning = [
+        s
+        for s in subscriptions
+        if s.changes_on and s.next_at and local_midnight(s.changes_on, s.zone) <= max(s.next_at, at)
+    ]
+    if turning:
+        waiting = Change.objects.filter(
+            among("subscription", (s.pk for s in turning)), kind=Change.Kind.PLAN, status=Change.Status.SCHEDULED
+        ).select_related("version__plan")
+        changes = {change.subscription_id: change for change in waiting}
+        agreed |= {s.pk: switching.foreseen(s, agreed[s.pk], changes[s.pk]) for s in turning}
+    return agreed
 
 
 def running(subscription: Subscription, *, at: datetime) -> list[UsageSoFar]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -11,6 +13,7 @@ from django.db.models import Func, Value
 
 from billing import contracts
 from billing.models import Change, FormerTerms, PlanVersion, Price, Subscription, SubscriptionItem
+from billing.terms import Contract
 from usage.periods import Alignment, Interval, Schedule, local_day, local_midnight
 
 # What a switch changes of the subscription's own row.
@@ -79,6 +82,33 @@ def switch(s: Subscription, change: Change, *, at: datetime) -> None:
         # A cancellation outlives the change and falls at the new term's end (rule 7).
         last_until(s, local_midnight(s.term_end_on, s.zone))
     settle(change, Change.Status.APPLIED, at)
+
+
+def foreseen(s: Subscription, contract: Contract, change: Change) -> Contract:
+    """Return the contract as it will be after a change that waits, with what it was until then; nothing is written."""
+    version = change.version
+    assert version is not None
+    on, held = local_day(change.effective_at, s.zone), {}
+    for clause in contract.clauses:
+        if (quantity := clause.quantity_at(change.effective_at)) is not None:
+            held[clause.code] = quantity
+    would_be = copy.copy(s)
+    _reckon_terms(would_be, change, on)
+    would_be.version, would_be.plan, would_be.price_list_id = version, version.plan, change.price_list_id
+    would_be.first_on, would_be.changes_on = on, None
+    new = contracts.load([would_be])[s.pk]
+    taken = {price.pk: quantity for price, quantity in taken_over(list(version.prices.all()), held)}
+    since = change.effective_at
+    return replace(
+        new,
+        clauses=tuple(
+            replace(clause, since=since, quantities=((since, None, taken[clause.price_id]),))
+            if clause.price_id in taken
+            else replace(clause, since=since)
+            for clause in new.clauses
+        ),
+        former=(*contract.former, *(replace(clause, until=since) for clause in contract.clauses)),
+    )
 
 
 def settle(change: Change, status: str, at: datetime) -> None:

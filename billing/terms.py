@@ -154,6 +154,11 @@ class Stretch:
         return self.cut_at or local_midnight(self.span.end, self.span.zone)
 
     @property
+    def over_on(self) -> date:
+        """The local day on which it is over, and its arrears are asked for."""
+        return local_day(self.cut_at, self.span.zone) if self.cut_at else self.span.end
+
+    @property
     def whole_seconds(self) -> int:
         """The length of the whole period in seconds, as a plan that splits by the second counts it."""
         zone = self.span.zone

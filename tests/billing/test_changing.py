@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from billing import changing, closing, subscriptions
+from billing import changing, closing, previewing, subscriptions
 from billing.models import BillingPeriod, Change, Charge, FormerTerms, Subscription
 from tenants.errors import Invalid, WrongState
 from tests import shop
@@ -393,3 +393,27 @@ def test_it_keeps_what_has_left_out(qingyu):
     close(acme, "2026-02-01 00:00")
     with pytest.raises(WrongState):
         changing.keep(acme, at=shop.at("2026-02-02 10:00"), by=None)
+
+
+def test_its_preview_knows_a_change_that_waits(small, large):
+    acme = start(large, quantities={})
+    change(acme, small, "2026-01-11 15:00")
+    acme = Subscription.objects.select_related("version", "seller").get(pk=acme.pk)
+    shop.use(acme.tenant, "1500", "2026-01-12 12:00")
+    told = previewing.preview([acme], at=shop.at("2026-01-25 09:00"))[acme.pk]
+    assert [(worth.clause.code, worth.amount_minor, str(worth.start)) for worth in told.fixed] == [
+        ("base", 310_00, "2026-02-01")
+    ]
+    # What was used until then is at the old price.
+    assert [use.so_far.amount_minor for use in told.usage] == [20_00]
+
+
+def test_usage_of_a_cancellation_by_the_second_is_asked_for_that_day(qingyu):
+    acme = start(plan(qingyu, "one", base("310.00"), MESSAGES, proration="second", refund="pro_rata"))
+    shop.use(acme.tenant, "1200", "2026-01-05 12:00")
+    changing.cancel(acme, when="now", at=shop.at("2026-01-16 12:00"), by=None)
+    assert shown(acme)[1:] == [
+        ("base", "change", "2026-01-16", "2026-02-01", "1", -155_00),
+        ("messages", "period", "2026-01-01", "2026-01-17", "200", 10_00),
+    ]
+    assert {str(charge.due_on) for charge in Charge.objects.filter(code="messages")} == {"2026-01-16"}
