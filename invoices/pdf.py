@@ -26,9 +26,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from billing import formatting
-from invoices import quoted
 from invoices.document import InvoiceDocument
-from invoices.quoted import QuoteDocument
+from invoices.pages import quoted
+from invoices.pages.quoted import QuoteDocument
 from tenants import printable
 
 

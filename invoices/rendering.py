@@ -15,11 +15,12 @@ from django.db.models import Exists, OuterRef
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from invoices import composing, parking, quoted
+from invoices import composing, parking
 from invoices.capitals import in_capitals
 from invoices.document import InvoiceDocument
 from invoices.models import CreditNote, Document, Invoice, Parked, Quote
-from invoices.quoted import QuoteDocument
+from invoices.pages import quoted
+from invoices.pages.quoted import QuoteDocument
 from tenants import files, notices
 from usage.periods import local_day
 

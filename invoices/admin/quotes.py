@@ -29,9 +29,10 @@ from billing.admin.columns import amount, day, moment
 from billing.admin.subscribing import OrderQuestion, PlanForm
 from billing.models import PlanVersion
 from billing.models.catalogue import Status
-from invoices import quoted, quoting
+from invoices import quoting
 from invoices.admin.quote_forms import ForWhomForm, QuoteForm
 from invoices.models import Quote
+from invoices.pages import quoted
 from tenants.admin.acts import Nothing, Question, act, address, ask, done, list_address, sent
 from tenants.admin.listing import EMPTY, Reading, facts, state
 from tenants.errors import DomainError

@@ -20,9 +20,10 @@ from billing.api.fields import Day, Exact, money
 from billing.api.plans import of_seller
 from billing.models import Subscription
 from billing.money import Money
-from invoices import quoted, quoting
+from invoices import quoting
 from invoices.answering import Yes
 from invoices.models import Quote
+from invoices.pages import quoted
 from tenants import access
 from tenants.api import frame
 from tenants.api.frame import Strict

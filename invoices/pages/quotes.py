@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 
 from billing import formatting
 from billing.money import Money
-from invoices import answering, quoted, states
+from invoices import answering, states
 from invoices.models import Document, Quote
-from invoices.pages import wording
+from invoices.pages import quoted, wording
+from invoices.pages.quoted import QuoteDocument
 from invoices.pages.visit import Visit
-from invoices.quoted import QuoteDocument
 from tenants.errors import NotFound
 from tenants.models import Member
 
