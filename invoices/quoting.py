@@ -19,7 +19,7 @@ from billing.money import plain
 from invoices import estimating, issuing, offering
 from invoices.answering import accept, close, decline, locked_row
 from invoices.models import NumberSeries, Quote
-from tenants import audit
+from tenants import audit, printable
 from tenants.errors import Invalid, WrongState
 from tenants.models import Tenant, User
 from usage.periods import local_day
@@ -230,6 +230,7 @@ def _checked(quote: Quote, at: datetime) -> Quote:
     except ValidationError as wrong:
         name, messages = next(iter(wrong.message_dict.items()))
         raise Invalid(messages[0], field=name) from None
+    printable.check_printable(quote.clauses_en, "clauses_en")
     offering.settle_prices(quote)
     estimating.estimate(quote)
     return quote

@@ -122,7 +122,8 @@ def costs(visit: Visit) -> CostsPage:
 def accepted(visit: Visit, subscription: Subscription) -> Accepted:
     version, acceptance = subscription.version, subscription.acceptance
     listed = version.prices.select_related("meter").order_by("position", "id")
-    minimum = version.minimum_minor
+    own = subscription.minimum_minor
+    minimum = version.minimum_minor if own is None else own
     return Accepted(
         plan=subscription.plan.name_in(visit.language),
         version=version.number,
