@@ -28,6 +28,8 @@ from usage.periods import local_day, local_midnight
 
 Of, Via = ChargeNotice.Of, ChargeNotice.Via
 CHUNK = 200
+# The outbox has given a message up long before.
+GIVEN_UP = timedelta(days=30)
 
 
 def lead() -> timedelta:
@@ -120,7 +122,8 @@ def bounced(notice: ChargeNotice) -> ChargeNotice:
 
 def take_deliveries(*, at: datetime) -> int:
     """Look up which announcements the mail servers have accepted by `at`; return how many arrived."""
-    waiting = {notice.key: notice for notice in ChargeNotice.objects.filter(delivered_at=None, announced_at__lte=at)}
+    sent = ChargeNotice.objects.filter(delivered_at=None, total_minor__gt=0, announced_at__lte=at)
+    waiting = {notice.key: notice for notice in sent.filter(announced_at__gt=at - GIVEN_UP)}
     accepted = Notice.objects.filter(key__in=waiting, delivered_at__lte=at).values_list(
         "tenant_id", "key", "delivered_at"
     )
