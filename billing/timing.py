@@ -43,12 +43,17 @@ def waits_until(contract: Contract, new: Contract, current: Mapping[Interval, St
     if new.term.rank < contract.term.rank:
         return contract.term_end_on
     held = {clause.code: quantity for clause in contract.clauses if (quantity := clause.quantity_at(at)) is not None}
-    before = sum(_yearly(clause, held[clause.code], contract) for clause in contract.clauses if clause.code in held)
-    after = sum(_yearly(clause, quantity, new) for clause, quantity in _taken(new.clauses, held))
+    before, after = a_year(contract, held), a_year(new, held)
     return running.span.end if after < before else None
 
 
-def _taken(clauses: Iterable[Clause], held: Mapping[str, Decimal]) -> Iterable[tuple[Clause, Decimal]]:
+def a_year(contract: Contract, held: Mapping[str, Decimal]) -> Decimal:
+    """Return the yearly price of base, seats and modules with these quantities, unrounded (rule 6)."""
+    taken = taken_with(contract.clauses, held)
+    return sum((_yearly(clause, quantity, contract) for clause, quantity in taken), Decimal(0))
+
+
+def taken_with(clauses: Iterable[Clause], held: Mapping[str, Decimal]) -> Iterable[tuple[Clause, Decimal]]:
     """Yield what a new plan would be taken with, as a switch does it."""
     for clause in clauses:
         if clause.code in held:
