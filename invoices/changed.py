@@ -89,7 +89,7 @@ def _quantity(change: Change, language: str) -> str:
     if price.optional and change.before is None:
         return _("From %(day)s on “%(name)s” is part of “%(plan)s”") % said
     figures = {"before": _count(change.before, price, language), "after": _count(change.after, price, language)}
-    return _("From %(day)s on it is %(after)s in place of %(before)s of “%(name)s”") % (said | figures)
+    return _("From %(day)s on “%(name)s” is %(after)s in place of %(before)s") % (said | figures)
 
 
 def _count(quantity: Decimal | None, price: Price, language: str) -> str:

@@ -78,7 +78,7 @@ def look(subscription: Subscription, wish: Wish, *, at: datetime, by: User | Non
             balance_before=balance_before,
             balance_after=_balance(after),
             until=at + HELD,
-            held=_hold(after, wish, fingerprint(papers, after), last, at=at, by=by),
+            held=_hold(after, wish, papers, last, at=at, by=by),
         )
         transaction.set_rollback(True)
     return offer
@@ -172,9 +172,18 @@ def _plain(value: Any) -> str | None:
     return None if value is None else f"{value.normalize():f}"
 
 
-def _hold(after: Subscription, wish: Wish, sha: str, last: int, *, at: datetime, by: User | None) -> str:
+def shown_total(held: str) -> int | None:
+    """Return what was shown to be paid, less what was to be given back; None where it cannot be read."""
+    try:
+        return int(_shown(held)["total"])
+    except StalePreview:
+        return None
+
+
+def _hold(after: Subscription, wish: Wish, papers: Preview, last: int, *, at: datetime, by: User | None) -> str:
     said = {"of": after.pk, "by": by.pk if by else None, "wish": wish.said(), "at": at.isoformat()}
-    return signing.dumps({**said, "last": last, "sha256": sha}, salt=SALT, compress=True)
+    seen = {"last": last, "total": papers.total_minor, "sha256": fingerprint(papers, after)}
+    return signing.dumps(said | seen, salt=SALT, compress=True)
 
 
 def _shown(held: str) -> dict[str, Any]:

@@ -55,6 +55,11 @@ AUTHORISATION = listed(
     ("in_force", _("In force"), "done"),
     ("withdrawn", _("Withdrawn"), "neutral"),
 )
+CHANGE = listed(
+    ("scheduled", _("Planned"), "announced"),
+    ("applied", _("In force"), "done"),
+    ("withdrawn", _("Withdrawn"), "neutral"),
+)
 PACK = listed(
     ("valid", _("In force"), "done"),
     ("waiting", _("Not started"), "neutral"),

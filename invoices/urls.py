@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from invoices.views import actions, downloads, portal, quotes, start, wallet
+from invoices.views import actions, changing, downloads, portal, quotes, start, wallet
 
 app_name = "portal"
 
@@ -27,6 +27,9 @@ company = [
     path("quotes/<int:pk>/decline/", quotes.quote_decline, name="quote_decline"),
     path("quotes/<int:pk>/<str:language>.pdf", quotes.quote_pdf, name="quote_pdf"),
     path("subscription/history/", portal.history, name="history"),
+    path("subscription/<int:pk>/plans/", changing.plans_of, name="plans"),
+    path("subscription/<int:pk>/options/", changing.options_of, name="options"),
+    path("subscription/<int:pk>/change/", changing.change, name="change"),
     path("subscription/<int:pk>/renewal/", actions.renewal, name="renewal"),
     path("subscription/<int:pk>/renewal/off/", actions.renewal_off, name="renewal_off"),
     path("subscription/<int:pk>/renewal/restore/", actions.renewal_restore, name="renewal_restore"),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from billing import formatting
 from billing.models import BillingPeriod, Subscription, SubscriptionItem
 from invoices import states
-from invoices.pages import controls, titles, trail, wording
+from invoices.pages import changes, controls, titles, trail, wording
 from invoices.pages.visit import Visit
 
 
@@ -45,6 +45,9 @@ class SubscriptionCard:
     renewal: Renewal
     version: int
     costs: tuple[controls.Cost, ...]
+    waiting: tuple[changes.Waiting, ...]
+    plans: str
+    options: str
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class SubscriptionPage:
 class HistoryPage:
     """The page /subscription/history/."""
 
+    changes: tuple[changes.Row, ...]
     entries: tuple[trail.Entry, ...]
     items: tuple[ItemRow, ...]
 
@@ -101,6 +105,9 @@ def card(visit: Visit, row: Subscription) -> SubscriptionCard:
         renewal=renewal(visit, row),
         version=row.version.number,
         costs=costs,
+        waiting=changes.waiting(visit, row.pk),
+        plans=visit.to("plans", row.pk),
+        options=visit.to("options", row.pk),
     )
 
 
@@ -158,9 +165,11 @@ def renewal(visit: Visit, row: Subscription) -> Renewal:
 
 def history(visit: Visit) -> HistoryPage:
     """Return every change of quantity and every act on the subscriptions, newest first."""
-    found = SubscriptionItem.objects.filter(tenant=visit.tenant).select_related("price")
+    found = SubscriptionItem.objects.filter(tenant=visit.tenant, during__isempty=False).select_related("price")
     rows = sorted(found, key=lambda item: item.during.lower, reverse=True)
-    return HistoryPage(trail.entries(visit, target="subscription:"), tuple(item_row(visit, item) for item in rows))
+    return HistoryPage(
+        changes.rows(visit), trail.entries(visit, target="subscription:"), tuple(item_row(visit, item) for item in rows)
+    )
 
 
 def item_row(visit: Visit, item: SubscriptionItem) -> ItemRow:
