@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from billing import defining
+from billing import defining, discounts
 from billing.models import Subscription
 from invoices import estimating, quoting
 from invoices.models import Invoice
@@ -109,13 +109,16 @@ def lived(tenant: Tenant, version, **changes) -> int:
         {"prices": {}, "expected": {"messages": Decimal(3000)}},
         {"ramp_percent": Decimal("0.5"), "ramp_months": 3},
         {"quantities": {"seat": Decimal(20)}, "minimum_minor": 300000},
+        {"coupons": ("ONCE", "SPRING")},
     ],
-    ids=["everything", "the plan's own prices", "a ramp", "a commitment"],
+    ids=["everything", "the plan's own prices", "a ramp", "a commitment", "coupons"],
 )
 @pytest.mark.parametrize("inclusive", [True, False], ids=["tax inside", "tax on top"])
 def test_its_total_is_what_is_billed(sold_by, changes, inclusive):
     Seller.objects.update(tax_inclusive=inclusive)
     sold_by.refresh_from_db()
+    discounts.define(sold_by, {"code": "ONCE", "amount": "500.00"}, at=shop.OPENED, by=None)
+    discounts.define(sold_by, {"code": "SPRING", "percent": "10", "duration": {"months": 4}}, at=shop.OPENED, by=None)
     tenant, version = shop.tenant(), samples.version(sold_by)
     expected = estimated(tenant, version, **changes).total_minor
     assert lived(tenant, version, **changes) == expected

@@ -122,3 +122,13 @@ def test_it_hides_quotes_from_strangers_and_drafts_from_everybody(alice, quote, 
     stranger = logged_in(portal.person(Tenant.objects.get(code=shop.tenant("beta").code), "charlie"))
     assert stranger.get(f"{ACME}{quote.pk}/").status_code == 404
     assert stranger.get(f"/c/beta/quotes/{quote.pk}/").status_code == 404
+
+
+def test_it_shows_the_agreed_commitment_and_prices_among_all_that_can_cost_money(quote, alice):
+    revision = samples.quoting.revise(
+        quote, samples.terms(quote.version, minimum_minor=300000), at=samples.NOW, by=None
+    )
+    accept(alice, samples.quoting.send(revision, at=samples.NOW, by=None))
+    page = alice.get("/c/acme/controls/prices/").content.decode()
+    assert "You have agreed to at least ¥3,000.00 per period." in page
+    assert "agreed in your contract" in page

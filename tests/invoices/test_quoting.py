@@ -220,6 +220,7 @@ def test_it_throws_away_drafts_only(quote, version):
         ({"ramp_percent": Decimal(2), "ramp_months": 1}, "ramp_percent"),
         ({"expected": {"seat": Decimal(1)}}, "expected.seat"),
         ({"coupons": ("NOBODY",)}, "coupons[0]"),
+        ({"clauses_en": "rocket \U0001f680"}, "clauses_en"),
     ],
 )
 def test_it_says_what_is_wrong_before_anybody_reads_it(version, changes, field):
