@@ -41,7 +41,7 @@ class Standing:
 def standing(tenant: Tenant, *, at: datetime) -> list[Standing]:
     """Return a customer's packs as they stand at `at`, the next to be used first."""
     found = packs.left(tenant)
-    running = _running(tenant, at) if any(pack.expires > at for pack in found) else {}
+    running = _running(tenant, at) if found else {}
     return [Standing(pack, plain(pack.used), running.get(pack.pk, ZERO)) for pack in found]  # type: ignore[attr-defined]
 
 

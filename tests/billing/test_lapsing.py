@@ -79,3 +79,11 @@ def test_it_follows_the_days_that_are_set(acme, settings):
     settings.PACK_WARNING_DAYS = []
     give(acme.tenant, "2026-04-01 00:00")
     assert warned("2026-03-31 12:00") == []
+
+
+def test_it_counts_the_running_period_of_a_pack_that_has_lapsed_in_it(acme):
+    give(acme.tenant, "2026-01-10 00:00")
+    shop.bill("2026-01-01 00:00")
+    shop.use(acme.tenant, "120", "2026-01-02 12:00")
+    (one,) = lapsing.standing(acme.tenant, at=shop.at("2026-01-20 12:00"))
+    assert (one.running, one.left) == (120, 380)
