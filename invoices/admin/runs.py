@@ -9,6 +9,7 @@ from celery import current_app
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext
@@ -26,6 +27,7 @@ from billing import formatting
 from billing.admin.columns import moment
 from billing.models import Subscription
 from invoices import parking
+from invoices.admin import rehearsals
 from invoices.models import BillingRun, Parked
 from tenants.admin.acts import Nothing, Question, act, address, ask, done, list_address, sent
 from tenants.admin.listing import EMPTY, Reading, state
@@ -76,6 +78,9 @@ class BillingRunAdmin(Reading):
     date_hierarchy = "started_at"
     fields = ["instant", "started_by"]
     actions_list = ["bill_now"]
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*rehearsals.addresses(self.admin_site), *super().get_urls()]
 
     status_pill = state("status", TONES, _("state"))
     started = moment("started_at", _("started"))

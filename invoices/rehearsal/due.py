@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -53,7 +54,8 @@ def after(world: World) -> tuple[datetime | None, frozenset[str]]:
 
 def _instants(world: World) -> Iterator[tuple[str, datetime]]:
     with connection.cursor() as cursor:
-        cursor.execute(_NEXT, {"ids": world.ids, "now": world.now, "lead": announcing.lead()})
+        asked: dict[str, Any] = {"ids": world.ids, "now": world.now, "lead": announcing.lead()}
+        cursor.execute(_NEXT, asked)
         rows = cursor.fetchall()
     for kind, instant, day, zone in rows:
         if instant is not None:

@@ -58,10 +58,10 @@ def rehearse_all(stories: Iterable[Any]) -> Iterator[dict[str, Any]]:
     return (_answer(data) for data in stories)
 
 
-def rehearse_text(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the answer to each story of a text, YAML or JSON; a text that is neither answers with one error."""
+def rehearse_text(text: str, *, most: int | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the answer to each story of a text, YAML or JSON; a text that is neither, or has too many, one error."""
     try:
-        found = sources.stories(text)
+        found = sources.stories(text, most=most)
     except InputError as wrong:
         return iter([{"name": None, "error": Unreadable.of(wrong).as_dict()}])
     return rehearse_all(found)

@@ -36,14 +36,16 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver(_BOOL, _TRUTHS, list("tTfF"))
 
 
-def stories(text: str) -> list[Any]:
+def stories(text: str, *, most: int | None = None) -> list[Any]:
     """Return the stories of a text, each as plain data; a list in it is several stories.
 
-    Raises InputError for what is neither YAML nor JSON, and for a key that is written twice.
+    Raises InputError for what is neither YAML nor JSON, for a key that is written twice, and for more than `most`.
     """
     found: list[Any] = []
     for one in _documents(text):
         found += one if isinstance(one, list) else [one]
+    if most is not None and len(found) > most:
+        raise InputError("too_many", "", f"At most {most} stories at a time.", f"一次最多 {most} 个故事。")
     return found
 
 
