@@ -74,6 +74,7 @@ class OrderBody(Strict):
         child=serializers.DecimalField(max_digits=20, decimal_places=10, coerce_to_string=True), required=False
     )
     modules = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
+    coupons = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
     prices = serializers.DictField(child=serializers.DictField(), required=False)
     label = serializers.CharField(max_length=60, required=False, allow_blank=True)
     pays = serializers.ChoiceField(Subscription.Pays.choices, required=False)
@@ -178,7 +179,7 @@ def order(said: dict[str, Any], request: Request) -> subscriptions.Order:
     """Return the order that a body describes."""
     tenant = access.tenant_of_key(request.auth, said["tenant"])
     version = subscriptions.on_sale(frame.seller_of(request, said.get("seller", "")).pk, said["plan"])
-    same = ("modules", "label", "pays", "purchase_order", "cost_centre")
+    same = ("modules", "coupons", "label", "pays", "purchase_order", "cost_centre")
     given = said.get("consent")
     return subscriptions.Order(
         tenant=tenant,
