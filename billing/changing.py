@@ -95,9 +95,12 @@ def cancel(subscription: Subscription, *, when: str = "period_end", at: datetime
 
 @transaction.atomic
 def keep(subscription: Subscription, *, at: datetime, by: User | None) -> Changed:
-    """Withdraw a cancellation and every change that waits; WrongState when there is none."""
+    """Withdraw a cancellation and every change that waits and was wished; WrongState when there is none.
+
+    A new price that the seller announced is not the customer's to withdraw: he may leave.
+    """
     s = lock(subscription, at=at)
-    waiting = list(s.changes.filter(status=Change.Status.SCHEDULED).order_by("pk"))
+    waiting = list(s.changes.filter(status=Change.Status.SCHEDULED, migration=None).order_by("pk"))
     if not waiting:
         raise WrongState(_("Nothing waits that could be withdrawn."))
     for change in waiting:

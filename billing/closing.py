@@ -67,7 +67,7 @@ def close(
     while pending:
         rounds.append(_round(pending, at, confirmed))
         # A change of plan that has waited for its day comes between what falls due before it and after it.
-        pending = switching.apply([s for s in pending if s.changes_on and _first_of(s, s.changes_on) <= at], at=at)
+        pending = switching.apply([work.subscription for work in rounds[-1].works if _changes_now(work, at)], at=at)
     works = [work for one in rounds for work in one.works]
     lines = [line for one in rounds for line in one.lines]
     agreed = {work.subscription.pk: work.contract for work in works}
@@ -104,6 +104,11 @@ def _round(subscriptions: Sequence[Subscription], at: datetime, confirmed: Chang
     return _Round(works, lines, periods, sum(len(work.due.opened) for work in works))
 
 
+def _changes_now(work: Work, at: datetime) -> bool:
+    s, on = work.subscription, work.contract.changes_on
+    return on is not None and work.due.status != "ended" and _first_of(s, on) <= at
+
+
 def _first_of(s: Subscription, day: date) -> datetime:
     return local_midnight(day, s.zone)
 
@@ -126,7 +131,8 @@ def _pay_as_now(locked: Sequence[Subscription]) -> None:
 
 def _works(subscriptions: Sequence[Subscription], at: datetime) -> list[Work]:
     agreed, last = contracts.load(subscriptions), contracts.last_periods(subscriptions)
-    untils = {s.pk: min(at, _first_of(s, s.changes_on)) if s.changes_on else at for s in subscriptions}
+    stops = {s.pk: agreed[s.pk].changes_on for s in subscriptions}
+    untils = {s.pk: min(at, _first_of(s, day)) if (day := stops[s.pk]) else at for s in subscriptions}
     dues = {s.pk: planning.plan(agreed[s.pk], last.get(s.pk, {}), at=untils[s.pk]) for s in subscriptions}
     return [Work(s, agreed[s.pk], dues[s.pk], untils[s.pk]) for s in subscriptions]
 

@@ -56,8 +56,8 @@ class _Shelf:
     quantities: Quantities
     withdrawn: set[int]
     former: Mapping[int, list[FormerTerms]]
-    # Subscriptions whose scheduled change brings another rhythm.
-    turning: set[int]
+    # The change of plan that waits, of subscriptions that have one.
+    waiting: Mapping[int, Change]
     own: dict[int, Rating] = field(default_factory=dict)
     clauses: Clauses = field(default_factory=dict)
 
@@ -90,7 +90,7 @@ def load(subscriptions: Sequence[Subscription]) -> dict[int, Contract]:
         quantities=_quantities(subscriptions),
         withdrawn=_withdrawn(subscriptions),
         former=former,
-        turning=_turning(subscriptions),
+        waiting=_waiting(subscriptions),
     )
     return {s.pk: _contract(s, shelf) for s in subscriptions}
 
@@ -170,13 +170,12 @@ def _former(subscriptions: Sequence[Subscription]) -> dict[int, list[FormerTerms
     return found
 
 
-def _turning(subscriptions: Sequence[Subscription]) -> set[int]:
-    waiting = {s.pk: s.version.interval for s in subscriptions if s.changes_on}
-    if not waiting:
-        return set()
-    changes = Change.objects.filter(among("subscription", waiting), kind="plan", status="scheduled")
-    told = changes.values_list("subscription_id", "version__interval")
-    return {pk for pk, interval in told if interval != waiting[pk]}
+def _waiting(subscriptions: Sequence[Subscription]) -> dict[int, Change]:
+    turning = [s.pk for s in subscriptions if s.changes_on]
+    if not turning:
+        return {}
+    changes = Change.objects.filter(among("subscription", turning), kind="plan", status="scheduled")
+    return {change.subscription_id: change for change in changes.select_related("version")}
 
 
 def _withdrawn(subscriptions: Sequence[Subscription]) -> set[int]:
@@ -188,9 +187,12 @@ def _withdrawn(subscriptions: Sequence[Subscription]) -> set[int]:
 
 def _contract(s: Subscription, shelf: _Shelf) -> Contract:
     version, by_itself = s.version, s.auto_renew and s.renewal_consent_id not in shelf.withdrawn
+    waiting = shelf.waiting.get(s.pk)
     rated = shelf.rated(s, s.version_id, s.price_list_id)
     former = shelf.former.get(s.pk, [])
     time: Time = (s.terms_since if former else None, None)
+    # What never costs anything needs no consent to go on.
+    renews = (by_itself or all(rating.is_free for _price, rating in rated)) and s.cancelled_at is None
     return Contract(
         subscription_id=s.pk,
         zone=s.zone,
@@ -204,8 +206,7 @@ def _contract(s: Subscription, shelf: _Shelf) -> Contract:
         term_start_on=s.term_start_on,
         term_end_on=s.term_end_on,
         end_on=s.end_on,
-        # What never costs anything needs no consent to go on.
-        renews=(by_itself or all(rating.is_free for _price, rating in rated)) and s.cancelled_at is None,
+        renews=renews,
         # A trial that turned into the paid plan stays so, whatever becomes of renewal later.
         trial_pays=version.after_trial == "pays" and (by_itself or s.status not in BEFORE_PAID),
         interval=Interval(version.interval),
@@ -216,8 +217,9 @@ def _contract(s: Subscription, shelf: _Shelf) -> Contract:
         former=tuple(clause for terms in former for clause in _former_clauses(s, terms, shelf)),
         commitments=tuple(_commitments(s, former)),
         pause_on=s.pause_on,
-        changes_on=s.changes_on,
-        changes_rhythm=s.pk in shelf.turning,
+        # A change that the customer confirmed goes on into the new term; a migration moves nobody who leaves.
+        changes_on=None if waiting and waiting.migration_id and not renews else s.changes_on,
+        changes_rhythm=bool(waiting and waiting.version and waiting.version.interval != version.interval),
         ended_at=s.ended_at,
     )
 

@@ -98,7 +98,7 @@ def _foreseen(subscriptions: Sequence[Subscription], at: datetime) -> dict[int, 
     turning = [
         s
         for s in subscriptions
-        if s.changes_on and s.next_at and local_midnight(s.changes_on, s.zone) <= max(s.next_at, at)
+        if (day := agreed[s.pk].changes_on) and s.next_at and local_midnight(day, s.zone) <= max(s.next_at, at)
     ]
     if turning:
         waiting = Change.objects.filter(

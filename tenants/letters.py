@@ -14,12 +14,13 @@ Every payload names `tenant` (the customer's short name); `recipient` (a person'
 | renewal_stopped | plan, last_day, next_day | by_name |
 | subscription_changed | effect, currency, total_minor, credited_minor, lines | by_name |
 | pack_lapsing | meter, unit, left, quantity, last_day | |
+| price_change_announced | plan, first_day, last_day, currency, before_minor, after_minor, difference_minor, prices | reason |
 | quote_sent | number, plan, first_day, last_day, valid_until, to_its_end, currency, total_minor, lines | capitals |
 | quote_accepted | number, plan, by_name, first_day, currency, total_minor | |
 | member_invited | inviter, role | last_day |
 
 `lines` are {name, amount_minor} with, where they say something, quantity, unit, unit_price, first, last; a discount
-is a line of its own. `bills` are {number, amount_minor, due_minor}. `last_day` is the last day served, or valid.
+is a line of its own. `prices` are {name, before, after}, in words. `bills` are {number, amount_minor, due_minor}. `last_day` is the last day served, or valid.
 `effect` is a sentence without its stop.
 """
 
@@ -48,6 +49,9 @@ REQUIRED: Mapping[str, frozenset[str]] = {
     "renewal_stopped": frozenset({"plan", "last_day", "next_day"}),
     "subscription_changed": frozenset({"effect", "currency", "total_minor", "credited_minor", "lines"}),
     "pack_lapsing": frozenset({"meter", "unit", "left", "quantity", "last_day"}),
+    "price_change_announced": frozenset(
+        {"plan", "first_day", "last_day", "currency", "before_minor", "after_minor", "difference_minor", "prices"}
+    ),
     "quote_sent": frozenset(
         {
             "number",

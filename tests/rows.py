@@ -185,6 +185,7 @@ def bought(tenant: tenants.Tenant, version: billing.PlanVersion) -> billing.Char
 def changed(subscription: billing.Subscription, line: dict[str, Any], charge: billing.Charge) -> None:
     owned = {"tenant": subscription.tenant, "subscription": subscription}
     terms = {"version": subscription.version, "acceptance": subscription.acceptance}
+    billing.PriceMigration.objects.create(version=subscription.version, from_on=TODAY, reason="-", announced_at=NOW)
     change = billing.Change.objects.create(
         **owned, **terms, kind="plan", status="applied", effective_at=NOW, at=NOW, settled_at=NOW
     )

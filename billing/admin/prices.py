@@ -19,10 +19,10 @@ from billing import catalogue
 from billing.admin.columns import moment
 from billing.admin.plans import VERSION_TONES
 from billing.admin.pricing import EntryForm, PriceForm, PricingQuestion, preview
-from billing.admin.readable import price_text
 from billing.contracts import rating_of
 from billing.forms import examples
 from billing.models import Price, PriceList, PriceListEntry
+from billing.wording import price_text
 from tenants.admin.acts import Nothing, Question, act, address, ask, done, sent
 from tenants.admin.companies import note
 from tenants.admin.listing import Listing, Reading, state

@@ -21,11 +21,11 @@ from unfold.widgets import (
 )
 
 from billing import subscriptions
-from billing.admin.readable import price_text
 from billing.forms import PricingForm, figure, filled
 from billing.models import PlanVersion, Price, Subscription
 from billing.models.catalogue import Status
 from billing.orders import Order
+from billing.wording import price_text
 from tenants.admin.acts import Question, address, ask, done, sent
 from tenants.models import Authorisation, Tenant
 

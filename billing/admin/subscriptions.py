@@ -23,8 +23,8 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSingleDateWidget
 
 from billing import subscriptions
 from billing.admin.columns import day, moment, quantity
-from billing.admin.readable import price_text
 from billing.models import Acceptance, BillingPeriod, NegotiatedPrice, Subscription, SubscriptionItem
+from billing.wording import price_text
 from tenants.admin.acts import Nothing, Question, act, address, ask, done, sent
 from tenants.admin.listing import Reading, Rows, pill, state
 from tenants.models import Authorisation

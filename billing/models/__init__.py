@@ -1,5 +1,5 @@
 from billing.models.catalogue import Family, Plan, PlanVersion, Price, PriceList, PriceListEntry
-from billing.models.changes import Change, ChargeCredit, FormerTerms
+from billing.models.changes import Change, ChargeCredit, FormerTerms, PriceMigration
 from billing.models.charges import BillingPeriod, Charge
 from billing.models.discounts import AppliedDiscount, Coupon, Redemption
 from billing.models.ledger import Account, LedgerTransaction, Posting
@@ -28,6 +28,7 @@ __all__ = [
     "Price",
     "PriceList",
     "PriceListEntry",
+    "PriceMigration",
     "Redemption",
     "Subscription",
     "SubscriptionItem",

@@ -13,6 +13,31 @@ from billing.models.subscriptions import Acceptance, Subscription, same
 from tenants.models import Tenant, User
 
 
+class PriceMigration(models.Model):
+    """A seller's announcement that the subscribers of a plan move to its next version, each at a term's end from a day on."""
+
+    version = models.ForeignKey(PlanVersion, models.PROTECT, verbose_name=_("plan version"), related_name="migrations")
+    from_on = models.DateField(_("from"))
+    reason = models.CharField(_("reason"), max_length=300)
+    announced_at = models.DateTimeField(_("announced"))
+    announced_by = models.ForeignKey(
+        User, models.PROTECT, verbose_name=_("by"), null=True, blank=True, related_name="+"
+    )
+    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("price migration"), _("price migrations")
+        constraints = [
+            # One at a time: a second announcement would tell the customer two prices.
+            models.UniqueConstraint(
+                name="price_migration_once_per_version", fields=["version"], condition=Q(withdrawn_at=None)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.from_on}"
+
+
 class Change(models.Model):
     """One change of a contract that somebody confirmed: at once, or waiting for its day and then applied.
 
@@ -56,6 +81,15 @@ class Change(models.Model):
     price = models.ForeignKey(Price, models.PROTECT, verbose_name=_("price"), null=True, blank=True, related_name="+")
     before = models.DecimalField(_("quantity before"), max_digits=30, decimal_places=10, null=True, blank=True)
     after = models.DecimalField(_("quantity after"), max_digits=30, decimal_places=10, null=True, blank=True)
+    # The announcement that made it, where the seller did and not the customer.
+    migration = models.ForeignKey(
+        PriceMigration,
+        models.PROTECT,
+        verbose_name=_("price migration"),
+        null=True,
+        blank=True,
+        related_name="changes",
+    )
     at = models.DateTimeField(_("confirmed"))
     by = models.ForeignKey(User, models.PROTECT, verbose_name=_("by"), null=True, blank=True, related_name="+")
     settled_at = models.DateTimeField(_("applied or withdrawn"), null=True, blank=True)

@@ -22,7 +22,15 @@ def same(*columns: str) -> list[tuple[Func, str]]:
 
 
 class Acceptance(models.Model):
-    """A customer's yes to a price: which version, which text (by hash), who, when. Every charge points at one."""
+    """A customer's yes to a price: which version, which text (by hash), who, when. Every charge points at one.
+
+    A price that the seller changes on a day announced before stands by `notice`: the customer was told in time what it
+    comes to, and may leave until then.
+    """
+
+    class Basis(models.TextChoices):
+        CONFIRMED = "confirmed", _("confirmed")
+        NOTICE = "notice", _("announced")
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("customer"), related_name="acceptances")
     version = models.ForeignKey(PlanVersion, models.PROTECT, verbose_name=_("plan version"), related_name="acceptances")
@@ -30,12 +38,16 @@ class Acceptance(models.Model):
         PriceList, models.PROTECT, verbose_name=_("price list"), null=True, blank=True, related_name="acceptances"
     )
     text_sha256 = models.CharField(_("hash of the text"), max_length=64)
+    basis = models.CharField(_("by"), max_length=9, choices=Basis, default=Basis.CONFIRMED)
     accepted_by = models.ForeignKey(User, models.PROTECT, verbose_name=_("by"), null=True, related_name="+")
     accepted_by_name = models.CharField(_("by"), max_length=80, blank=True)
     at = models.DateTimeField(_("at"))
 
     class Meta:
         verbose_name, verbose_name_plural = _("acceptance"), _("acceptances")
+        constraints = [
+            models.CheckConstraint(name="acceptance_basis_known", condition=Q(basis__in=["confirmed", "notice"])),
+        ]
 
     def __str__(self) -> str:
         return f"{self.tenant_id} {self.version_id} {self.at:%Y-%m-%d}"

@@ -68,6 +68,7 @@ NOTICES = {
     "charge_announced": gettext_lazy("deduction announced"),
     "charge_reminder": gettext_lazy("reminder of a deduction"),
     "pack_lapsing": gettext_lazy("resource pack lapses soon"),
+    "price_change_announced": gettext_lazy("price change announced"),
 }
 FACTS = {
     "measured": gettext_lazy("measured"),

@@ -51,6 +51,8 @@ BREAKS: list[Break] = [
     ("subscription_minimum_not_negative", "billing_subscription", {"minimum_minor": "-1"}),
     ("subscription_paused_says_when", "billing_subscription", {"status": "'paused'"}),
     *below_zero("billing_subscription", "terms_done", "billing_day"),
+    ("acceptance_basis_known", "billing_acceptance", {"basis": "'hope'"}),
+    ("price_migration_once_per_version", "billing_pricemigration", {}),
     ("change_kind_known", "billing_change", {"kind": "'whim'"}),
     ("change_status_known", "billing_change", {"status": "'lost'"}),
     ("change_settled_says_when", "billing_change", {"status": "'applied'", "settled_at": "NULL"}),
