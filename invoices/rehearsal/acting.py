@@ -141,8 +141,10 @@ def _grant(world: World, tenant: Tenant, step: Step) -> None:
 def _authorise(
     world: World, tenant: Tenant, step: Step, *, scope: str = "all", ceiling: Any = None, per_month: Any = None
 ) -> Authorisation:
+    # Renewal is agreed to by who buys, a deduction by whose money it is.
+    whose = tenant if scope == RENEWAL else tenant.parent or tenant
     return agreements.authorise(
-        tenant,
+        whose,
         seller=world.seller,
         text=f"演练：{scope}",
         text_version="rehearsal",

@@ -8,11 +8,11 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import Group
 
-from billing import catalogue, packs
+from billing import catalogue, packs, wallets
 from billing.models import PackUse, Plan, PlanVersion, Price, PriceList, PriceListEntry, Subscription
 from billing.money import Money
 from invoices import crediting, parking, payments, pdf, rendering
-from invoices.models import BillingRun, CustomerImport, Invoice, Quote
+from invoices.models import BillingRun, ChargeNotice, CustomerImport, Invoice, Quote
 from tenants import keys, people
 from tenants.companies import NewContact
 from tenants.models import CustomerGroup, Delivery, IdempotencyKey, Member, Notice, Seller, Tenant, User
@@ -100,6 +100,7 @@ def world(operator) -> World:
     settle(acme, qingyu, bill, operator)
     trail(acme, subscription, operator)
     pack(acme, subscription, operator)
+    deduction(acme, qingyu, operator)
     draft = catalogue.draft(version.plan, at=NOW, by=operator)
     return World(qingyu, acme, version, draft, bill, invitation.member, price_list)
 
@@ -117,6 +118,15 @@ def pack(tenant: Tenant, subscription: Subscription, operator: User) -> None:
     given = packs.grant(tenant, meter, Decimal(100), lapses, reason="开户赠送", at=NOW, by=operator)
     closed, price = subscription.periods.order_by("start").first(), Price.objects.get(code="messages")
     PackUse.objects.create(tenant=tenant, pack=given, period=closed, price=price, quantity=Decimal(10), at=NOW)
+
+
+def deduction(tenant: Tenant, seller: Seller, operator: User) -> None:
+    """Top the balance up, and announce a deduction from it."""
+    amount = Money.of("20.00", "CNY")
+    wallets.top_up_by_hand(tenant, seller=seller, amount=amount, reason="预存", key="1", at=NOW, by=operator)
+    minor = {"renewal_minor": 99_00, "ceiling_minor": 0, "total_minor": 99_00}
+    told = {"currency": "CNY", "pays": "wallet", "due_on": NOW.date(), "due_at": NOW, "announced_at": NOW}
+    ChargeNotice.objects.create(tenant=tenant, seller=seller, version=1, of="renewal", via="notice", **told, **minor)
 
 
 def settle(tenant: Tenant, seller: Seller, bill: Invoice, operator: User) -> None:
