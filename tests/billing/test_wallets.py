@@ -91,12 +91,12 @@ def test_one_cause_tops_up_once(acme, qingyu):
 
 @pytest.mark.parametrize("amount", ["0.00", "-1.00"])
 def test_it_refuses_what_is_no_amount(acme, qingyu, amount):
-    with pytest.raises(Invalid, match="above zero|大于零"):
+    with pytest.raises(Invalid, match=r"above zero|大于零"):
         fill(acme, qingyu, amount)
 
 
 def test_a_top_up_says_why(acme, qingyu):
-    with pytest.raises(Invalid, match="Say why|说明") as refusal:
+    with pytest.raises(Invalid, match=r"Say why|写明") as refusal:
         wallets.top_up_by_hand(acme, seller=qingyu, amount=yuan("1.00"), reason=" ", key="k", at=AT, by=None)
     assert refusal.value.field == "reason"
 
