@@ -5,7 +5,7 @@ At one instant what is due goes before the steps, in the order of the river; `un
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -22,6 +22,13 @@ from tenants.errors import DomainError
 
 log = structlog.get_logger(__name__)
 
+# Called after each thing that was due and each step (none: what was due), and, with `over`, at the story's end.
+Watch = Callable[..., None]
+
+
+def _nobody(world: World, step: Step | None = None, *, over: bool = False) -> None:
+    """Watch nothing."""
+
 
 class Unreadable(DomainError):
     """A story cannot be read; `field` is the exact path, `code` says what is wrong."""
@@ -37,9 +44,10 @@ class Unreadable(DomainError):
         return refusal
 
 
-def rehearse(data: Mapping[str, Any]) -> dict[str, Any]:
+def rehearse(data: Mapping[str, Any], *, watch: Watch = _nobody) -> dict[str, Any]:
     """Return what comes of one story (CONTRACTS §2); whatever it wrote is rolled back, and nothing is told to anybody.
 
+    `watch` sees the world after everything that happens in it; what it raises ends the story.
     Raises a DomainError, whose `field` is the path, for a story that cannot be read or whose catalogue cannot be sold.
     """
     try:
@@ -48,7 +56,7 @@ def rehearse(data: Mapping[str, Any]) -> dict[str, Any]:
         raise Unreadable.of(wrong) from None
     with transaction.atomic():
         try:
-            return _play(story)
+            return _play(story, watch)
         finally:
             transaction.set_rollback(True)
 
@@ -79,9 +87,10 @@ def _answer(data: Any) -> dict[str, Any]:
         return {"name": reading.name_of(data), "error": told}
 
 
-def _play(story: Story) -> dict[str, Any]:
+def _play(story: Story, watch: Watch) -> dict[str, Any]:
     world = staging.stage(story)
-    _walk(world, list(story.steps))
+    _walk(world, list(story.steps), watch)
+    watch(world, over=True)
     told = telling.tell(world)
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -94,7 +103,7 @@ def _play(story: Story) -> dict[str, Any]:
     return told
 
 
-def _walk(world: World, steps: list[Step]) -> None:
+def _walk(world: World, steps: list[Step], watch: Watch) -> None:
     """Go through time until the story's end, or until a strict story is stopped."""
     until = world.story.until
     following, kinds = due.after(world)
@@ -106,16 +115,19 @@ def _walk(world: World, steps: list[Step]) -> None:
                 return
             world.now = following
             due.do(world, kinds)
+            watch(world)
             following, kinds = due.after(world)
         elif step.do in metering.VERBS:
             run = metering.batch(world, steps[place : _until(steps, place, following, until)])
             metering.tell(world, run)
             world.now = run[-1].at
+            watch(world, run[-1])
             place += len(run)
         else:
             world.now = step.at
             _act(world, step)
             due.do(world)
+            watch(world, step)
             following, kinds = due.after(world)
             place += 1
 
