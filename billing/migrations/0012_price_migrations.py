@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from tenants.guards import everyone_reads, nobody_reads, refuse_changes, restore_changes
+from tenants.guards import own_rows, refuse_changes, restore_changes, take_own_rows_back
 
 
 class Migration(migrations.Migration):
@@ -62,5 +62,8 @@ class Migration(migrations.Migration):
             refuse_changes("billing_pricemigration", only=("withdrawn_at",)), restore_changes("billing_pricemigration")
         ),
         # Says why prices change; customers read it beside their change.
-        migrations.RunSQL(everyone_reads("billing_pricemigration"), nobody_reads("billing_pricemigration")),
+        migrations.RunSQL(
+            own_rows("billing_pricemigration", rows="id IN (SELECT migration_id FROM billing_change)"),
+            take_own_rows_back("billing_pricemigration"),
+        ),
     ]

@@ -52,8 +52,8 @@ class Coupon(Named):
             models.UniqueConstraint("seller", Upper("code"), name="coupon_code_once_per_seller"),
             models.CheckConstraint(
                 name="coupon_percent_or_amount",
-                condition=Q(percent__isnull=True, amount_minor__gt=0)
-                | Q(amount_minor=None, percent__gt=0, percent__lte=100),
+                condition=Q(percent__isnull=True, amount_minor__isnull=False, amount_minor__gt=0)
+                | Q(amount_minor=None, percent__isnull=False, percent__gt=0, percent__lte=100),
             ),
             models.CheckConstraint(
                 name="coupon_amount_has_currency",
@@ -61,7 +61,9 @@ class Coupon(Named):
             ),
             models.CheckConstraint(
                 name="coupon_duration_known",
-                condition=Q(duration__in=["once", "forever"], months=None) | Q(duration="months", months__gt=0),
+                condition=Q(duration__in=["once", "forever"], months=None)
+                # Without months the comparison is neither true nor false, and a check would let that pass.
+                | Q(duration="months", months__isnull=False, months__gt=0),
             ),
             models.CheckConstraint(
                 name="coupon_budget_not_negative", condition=Q(budget_minor=None) | Q(budget_minor__gte=0)

@@ -118,6 +118,7 @@ def test_import_linter_breaks_on_a_bad_tree(tmp_path, path, text):
         (tmp_path / app / "__init__.py").touch()
     for module in (
         "usage/periods",
+        "billing/drawing",
         "billing/formatting",
         "billing/money",
         "invoices/totals",

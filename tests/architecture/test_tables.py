@@ -26,6 +26,7 @@ OTHERS = {
     "billing_pricelist": "of a customer group",
     "billing_pricelistentry": "of a customer group",
     "billing_coupon": "the seller's",
+    "billing_pricemigration": "the seller's announcement; a customer sees those that move him",
     "invoices_billingrun": "a run over many tenants",
     "invoices_customerimport": "an operator's file with rows of many tenants",
     "invoices_numberseries": "the seller's",

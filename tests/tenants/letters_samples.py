@@ -84,19 +84,7 @@ def payloads(*, tenant, person, lines, reason, method, plan, role, pack, effect)
             "lines": [{"name": plan, "amount_minor": 16800, "first": "2026-11-25", "last": "2026-11-30"}],
             "by_name": person,
         },
-        "price_change_announced": {
-            **always,
-            "path": "/subscription/",
-            "plan": plan,
-            "first_day": "2026-12-01",
-            "last_day": "2026-11-30",
-            "reason": reason,
-            "currency": "CNY",
-            "before_minor": 19900,
-            "after_minor": 21900,
-            "difference_minor": 2000,
-            "prices": [{"name": plan, "before": "¥199.00", "after": "¥219.00"}],
-        },
+        "price_change_announced": price_change(always, plan, reason),
         "pack_lapsing": {
             **always,
             "path": "/subscription/packs/",
@@ -114,6 +102,23 @@ def payloads(*, tenant, person, lines, reason, method, plan, role, pack, effect)
             "role": role,
             "last_day": "2026-11-27",
         },
+    }
+
+
+def price_change(always: dict[str, str], plan: str, reason: str) -> dict[str, Any]:
+    """A new price that the seller announces."""
+    return {
+        **always,
+        "path": "/subscription/",
+        "plan": plan,
+        "first_day": "2026-12-01",
+        "last_day": "2026-11-30",
+        "reason": reason,
+        "currency": "CNY",
+        "before_minor": 19900,
+        "after_minor": 21900,
+        "difference_minor": 2000,
+        "prices": [{"name": plan, "before": "¥199.00", "after": "¥219.00"}],
     }
 
 
