@@ -67,22 +67,24 @@ def _instants(world: World) -> Iterator[tuple[str, datetime]]:
 def do(world: World, kinds: Collection[str] = BY_A_STEP) -> None:
     """Do what is due at the story's present: close, draft, issue, collect, look what is overdue, announce.
 
-    A notice is delivered at once (CONTRACTS rule 18). What is closed is drafted and issued, and announced anew.
+    A notice is delivered at once (CONTRACTS rule 18). What was closed is drafted and issued, and announced anew.
     """
-    at, due = world.now, set(kinds) | ({ISSUE, COLLECT, ANNOUNCE} if CLOSE in kinds else set())
-    if CLOSE in due:
+    at, drafts, issued = world.now, [], []
+    if CLOSE in kinds:
         _close(world)
-        drafting.draft(world.ids, at=at)
-        _deliver(world)
-    if ISSUE in due:
-        drafts = Invoice.objects.filter(among("tenant", world.ids), status=Invoice.Status.DRAFT)
-        if ready := list(drafts.order_by("pk").values_list("pk", flat=True)):
-            issuing.issue(ready, at=at)
-    if world.deducts and due & {ISSUE, COLLECT}:
+        drafts = drafting.draft(world.ids, at=at)
+        if drafts:
+            _deliver(world)
+    if ISSUE in kinds:
+        waiting = Invoice.objects.filter(among("tenant", world.ids), status=Invoice.Status.DRAFT)
+        drafts = list(waiting.order_by("pk").values_list("pk", flat=True))
+    if drafts:
+        issued = issuing.issue(drafts, at=at)
+    if world.deducts and (issued or COLLECT in kinds):
         collection.collect(at=at, tenants=world.ids)
-    if OVERDUE in due:
+    if OVERDUE in kinds:
         collection.mark_overdue(at=at, tenants=world.ids)
-    if world.deducts and ANNOUNCE in due and announcing.announce(at=at, tenants=world.ids):
+    if world.deducts and (CLOSE in kinds or ANNOUNCE in kinds) and announcing.announce(at=at, tenants=world.ids):
         _deliver(world)
 
 

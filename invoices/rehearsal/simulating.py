@@ -1,0 +1,107 @@
+"""Simulate: play invented stories, and look after everything that happens in them whether every invariant still holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from billing import previewing
+from billing.models import Charge, Subscription
+from invoices.rehearsal import due, invariants, playing, seen, tiling
+from invoices.rehearsal.inventing import invent
+from invoices.rehearsal.staging import World
+from invoices.rehearsal.story import Step
+from tenants.bulk import among
+from usage import counting
+from usage.models import UsageMark
+
+ALL = (due.CLOSE, due.ISSUE, due.COLLECT, due.OVERDUE, due.ANNOUNCE)
+
+
+class Broken(Exception):
+    """An invariant does not hold: which, after which step, and what was seen."""
+
+    def __init__(self, invariant: str, sentence: str, found: str, world: World, step: Step | None) -> None:
+        self.invariant, self.found = invariant, found
+        self.step = step.number if step else None
+        after = f"step {step.number}: {step.do}" if step else "what was due"
+        super().__init__(f"{invariant} after {after} at {world.now.isoformat()}: {found} ({sentence})")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A seed whose story broke an invariant, or a verb."""
+
+    seed: int
+    what: str
+    story: Mapping[str, Any]
+
+    def as_yaml(self) -> str:
+        """Return the story, ready for `manage.py rehearse`."""
+        return yaml.safe_dump(dict(self.story), allow_unicode=True, sort_keys=False, width=160)
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Looks at the world whenever something happened in it."""
+
+    last: tuple[str, ...] = field(default=())
+
+    def __call__(self, world: World, step: Step | None = None, *, over: bool = False) -> None:
+        """Raise Broken for the first invariant that does not hold."""
+        if over:
+            _end(world)
+        before = seen.traces(world)
+        if before == self.last and not over:
+            return
+        self.last = before
+        self._again(world, step)
+        found = seen.see(world)
+        for check in (*invariants.ALWAYS, *tiling.ALWAYS):
+            for wrong in check(found):
+                raise Broken(check.__name__, check.__doc__ or "", wrong, world, step)
+
+    def _again(self, world: World, step: Step | None) -> None:
+        """All that is due, done again at the same instant, changes nothing."""
+        due.do(world, ALL)
+        after = seen.traces(world)
+        for kind, one, other in zip(seen.TRACES, self.last, after, strict=True):
+            if one != other:
+                told = f"{kind}: {one} became {other}"
+                raise Broken("doing_it_again_changes_nothing", self._again.__doc__ or "", told, world, step)
+
+
+def simulate(seeds: range, *, steps: int | None = None) -> Iterator[tuple[int, Failure | None]]:
+    """Yield each seed with its failure, or None when every invariant held to the end."""
+    for seed in seeds:
+        yield seed, play(seed, steps=steps)
+
+
+def play(seed: int, *, steps: int | None = None) -> Failure | None:
+    """Play the story of one seed; nothing of it is kept."""
+    story = invent(seed, steps=steps)
+    try:
+        playing.rehearse(story, watch=Watcher())
+    except Exception as fault:
+        return Failure(seed, f"{type(fault).__name__}: {fault}", story)
+    return None
+
+
+def _end(world: World) -> None:
+    """Look once more at the end: close all that late usage touched; counters and charges are what the events say."""
+    world.now = max(world.now, world.story.until)
+    Subscription.objects.filter(among("tenant", world.ids)).update(next_at=world.now)
+    due.do(world, ALL)
+    for difference in counting.recount(world.ids):
+        raise Broken("counters_are_the_events", "Counters say what the events say.", str(difference), world, None)
+    if Subscription.objects.filter(among("tenant", world.ids)).exists():
+        for mark in UsageMark.objects.filter(among("tenant", world.ids), since__lt=world.now):
+            raise Broken("late_usage_is_measured", "A last close leaves no mark.", str(mark.__dict__), world, None)
+    for charge in Charge.objects.filter(among("tenant", world.ids), kind="usage", reason="period").order_by("pk"):
+        told = previewing.recompute(charge)
+        if told is None or not told.agrees:
+            sentence = "Every closed part of usage comes to what it was charged for."
+            raise Broken("usage_recomputes", sentence, f"charge {charge.pk} {charge}: {told}", world, None)
