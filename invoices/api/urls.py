@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from invoices.api import bills, credits, payments, quotes, rehearsals, wallets
+from invoices.api import bills, changes, credits, payments, quotes, rehearsals, wallets
 from tenants.validators import CODE
 
 NUMBER = rf"(?P<number>{CODE.strip('^$')})"
@@ -20,6 +20,8 @@ urlpatterns = [
     path("quotes/<int:pk>/withdraw", quotes.Withdraw.as_view(), name="quote-withdraw"),
     path("quotes/<int:pk>/accept", quotes.Accept.as_view(), name="quote-accept"),
     path("quotes/<int:pk>/decline", quotes.Decline.as_view(), name="quote-decline"),
+    path("subscriptions/<int:pk>/changes", changes.Changes.as_view(), name="subscription-changes"),
+    path("subscriptions/<int:pk>/previews", changes.Previews.as_view(), name="subscription-previews"),
     path("rehearsals", rehearsals.Rehearsals.as_view(), name="rehearsals"),
     path("payments", payments.Payments.as_view(), name="payments"),
 ]

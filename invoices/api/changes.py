@@ -1,0 +1,184 @@
+"""Changes of a subscription: list them, look at what one would do, confirm one."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing.api.fields import Exact
+from billing.api.plans import of_seller
+from billing.models import Change, Subscription
+from billing.money import Money, plain
+from invoices import changed, confirming, wishes
+from invoices.api.bills import LineView
+from invoices.checkout import Confirmed
+from invoices.confirming import Offer
+from invoices.models import CreditNote, Invoice
+from tenants.api import frame
+from tenants.api.frame import Strict
+from tenants.errors import NotFound
+
+
+class ChangeView(serializers.Serializer[Change]):
+    """A change. `effective` is the first local day of the new state; what waits is `scheduled` until then."""
+
+    id = serializers.IntegerField()
+    kind = serializers.ChoiceField(Change.Kind.choices)
+    status = serializers.ChoiceField(Change.Status.choices)
+    effective = serializers.SerializerMethodField()
+    effective_at = serializers.DateTimeField()
+    plan = serializers.CharField(source="version.plan.code", default=None, allow_null=True)
+    version = serializers.IntegerField(source="version.number", default=None, allow_null=True)
+    price = serializers.CharField(source="price.code", default=None, allow_null=True)
+    before = Exact(allow_null=True)
+    after = Exact(allow_null=True)
+    at = serializers.DateTimeField()
+    settled_at = serializers.DateTimeField(allow_null=True)
+
+    def get_effective(self, row: Change) -> str:
+        return changed.effective_on(row).isoformat()
+
+
+class WishBody(Strict):
+    """What is wanted. `plan`: `change_plan`; `price`: seats and modules; `when`: `now` or `period_end`, for plans and cancelling."""
+
+    do = serializers.ChoiceField(list(wishes.NEEDED))
+    plan = serializers.CharField(max_length=60, required=False)
+    when = serializers.ChoiceField(["now", "period_end"], required=False)
+    price = serializers.CharField(max_length=60, required=False)
+    quantity = serializers.DecimalField(max_digits=20, decimal_places=10, coerce_to_string=True, required=False)
+    coupon = serializers.CharField(max_length=60, required=False)
+
+
+class ConfirmBody(WishBody):
+    """With `held` of a preview it is done only if it comes out exactly as it was shown; without it, as it comes."""
+
+    held = serializers.CharField(max_length=2000, required=False)
+
+
+class NextBillView(serializers.Serializer[Any]):
+    """This subscription's part of the next bill, with what was used until now."""
+
+    on = serializers.DateField()
+    total = serializers.CharField()
+
+
+class PreviewView(serializers.Serializer[Any]):
+    """What a change would do. `total` is what would be asked for, `credited` what would be given back, both with tax."""
+
+    change = ChangeView(allow_null=True)
+    currency = serializers.CharField()
+    lines = LineView(many=True)
+    tax = serializers.CharField()
+    total = serializers.CharField()
+    credited = serializers.CharField()
+    next_bill = NextBillView(allow_null=True)
+    next_bill_before = NextBillView(allow_null=True)
+    held = serializers.CharField()
+    until = serializers.DateTimeField()
+
+
+class ConfirmedView(serializers.Serializer[Any]):
+    """What was done: the change (null for a coupon), and the numbers of its documents."""
+
+    change = ChangeView(allow_null=True)
+    invoices = serializers.ListField(child=serializers.CharField())
+    credit_notes = serializers.ListField(child=serializers.CharField())
+
+
+class ChangeFilter(filters.FilterSet):
+    class Meta:
+        model = Change
+        fields = ["status", "kind"]
+
+
+class Changes(frame.Rows, generics.ListCreateAPIView[Change]):
+    """The changes of one subscription, newest first."""
+
+    queryset = Change.objects.select_related("subscription", "version__plan", "price").order_by("-id")
+    serializer_class = ChangeView
+    filterset_class = ChangeFilter
+
+    def get_queryset(self) -> Any:
+        found = super().get_queryset()
+        return found.filter(subscription=own(self.request, self.kwargs["pk"])) if "pk" in self.kwargs else found.none()
+
+    @extend_schema(request=ConfirmBody, responses={201: ConfirmedView})
+    @frame.once
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Confirm a change: it is billed at once and alone, and paid at once where the subscription is paid from the balance."""
+        said = dict(frame.checked(ConfirmBody(data=request.data)))
+        held, subscription = said.pop("held", ""), own(request, kwargs["pk"])
+        wish = wish_of(said)
+        now = timezone.now()
+        if held:
+            done = confirming.confirm(subscription, wish, held, at=now, by=None)
+        else:
+            done = wishes.carry_out(wish, subscription, at=now, by=None)
+        return Response(ConfirmedView(confirmed(done)).data, 201)
+
+
+class Previews(frame.Endpoint):
+    """What a change would do; nothing of it is kept."""
+
+    @extend_schema(request=WishBody, responses=PreviewView)
+    @frame.once
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Look at a change: its lines, its total, and the next bill with it and without it."""
+        wish = wish_of(frame.checked(WishBody(data=request.data)))
+        offer = confirming.look(own(request, kwargs["pk"]), wish, at=timezone.now(), by=None)
+        return Response(PreviewView(previewed(offer)).data)
+
+
+def wish_of(said: dict[str, Any]) -> wishes.Wish:
+    """Return the wish of a body; raise Invalid, naming the field."""
+    return wishes.read({name: plain(value) if isinstance(value, Decimal) else value for name, value in said.items()})
+
+
+def own(request: Request, pk: int) -> Subscription:
+    """Return the subscription that the key may change: one of its own tenant, or any for an operator."""
+    with frame.reading(request):
+        found = of_seller(Subscription.objects.select_related("tenant", "seller", "plan", "version"), request)
+        subscription: Subscription | None = found.filter(pk=pk).first()
+    if subscription is None:
+        raise NotFound(_("There is no such subscription."))
+    return subscription
+
+
+def previewed(offer: Offer) -> dict[str, Any]:
+    papers, currency = offer.papers, offer.after.currency
+    tax = sum(i.tax_minor for i in papers.invoices) - sum(note.tax_minor for note in papers.credit_notes)
+    ahead = {"next_bill": offer.next_after, "next_bill_before": offer.next_before}
+    return {
+        "change": papers.change,
+        "currency": currency,
+        "lines": papers.lines,
+        "tax": str(Money(tax, currency)),
+        "total": str(Money(sum(i.total_minor for i in papers.invoices), currency)),
+        "credited": str(Money(papers.credited_minor, currency)),
+        "held": offer.held,
+        "until": offer.until,
+        **{
+            name: bill and {"on": bill.on, "total": str(Money(bill.total_minor, currency))}
+            for name, bill in ahead.items()
+        },
+    }
+
+
+def confirmed(done: Confirmed) -> dict[str, Any]:
+    bills = Invoice.objects.filter(pk__in=done.invoices).order_by("pk")
+    notes = CreditNote.objects.filter(pk__in=done.credit_notes).order_by("pk")
+    change = Change.objects.select_related("subscription", "version__plan", "price")
+    return {
+        "change": change.get(pk=done.change.pk) if done.change else None,
+        "invoices": [number for number in bills.values_list("number", flat=True) if number],
+        "credit_notes": list(notes.values_list("number", flat=True)),
+    }
