@@ -19,7 +19,7 @@ from billing.models import Change, Charge, PlanVersion, Subscription
 from billing.orders import Order
 from invoices import announcing, changed, collection, drafting, issuing
 from invoices.models import CreditNote, Invoice, InvoiceLine
-from tenants.models import User
+from tenants.models import Member, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +155,19 @@ def _bill(
     origin = change.cause if change else f"start:{subscription.pk}"
     drafted = drafting.draft_alone(charges, origin=origin, at=at) if charges else drafting.Drafted([], [])
     issued = issuing.issue(drafted.invoices, at=at, by=by)
-    if by is None or not by.is_staff:
-        # What our own staff changes is billed; only what the customer confirmed is paid at once (rule 16).
+    if _pays(current, by):
         announcing.confirmed(current, at=at)
         collection.pay_confirmed(issued, at=at, by=by)
     if change:
         changed.tell(Change.objects.get(pk=change.pk), drafted.invoices, drafted.credit_notes, by=by)
     return Confirmed(current, change, drafted.invoices, drafted.credit_notes)
+
+
+def _pays(subscription: Subscription, by: User | None) -> bool:
+    """Return whether the payer confirms: a member of it who may pay, or a program (rule 16).
+
+    What our own staff changes, or a subsidiary whose parent pays, is billed and deducted from nobody's balance.
+    """
+    if by is None:
+        return True
+    return Member.objects.filter(tenant=subscription.payer_id, user=by, role__in=Member.MAY_PAY).exists()

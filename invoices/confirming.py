@@ -15,10 +15,11 @@ from typing import Any
 from django.core import signing
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from billing.models import Change, PlanVersion, Redemption, Subscription, Wallet
-from invoices import checkout, wishes
+from invoices import changed, checkout, wishes
 from invoices.checkout import Confirmed, Preview
 from invoices.next_bill import NextBill, next_bill
 from invoices.wishes import Wish
@@ -49,6 +50,7 @@ class Offer:
     before: Subscription
     after: Subscription
     papers: Preview
+    effect: str
     redeemed: Redemption | None
     next_before: NextBill | None
     next_after: NextBill | None
@@ -72,6 +74,8 @@ def look(subscription: Subscription, wish: Wish, *, at: datetime, by: User | Non
             before=before,
             after=after,
             papers=papers,
+            # Said now, for what was before is known only until this is taken back.
+            effect=changed.effect(papers.change, get_language() or "zh-hans") if papers.change else "",
             redeemed=_redemptions(after).last() if wish.do == "redeem" else None,
             next_before=next_before,
             next_after=next_bill(after, at=at),

@@ -74,8 +74,7 @@ def effect(visit: Visit, offer: Offer) -> str:
     """Return what it does, in one sentence."""
     if offer.redeemed:
         return coupons.gives(visit, offer.redeemed)
-    assert offer.papers.change
-    return _("%(sentence)s.") % {"sentence": changed.effect(offer.papers.change, visit.language)}
+    return _("%(sentence)s.") % {"sentence": offer.effect}
 
 
 def later(visit: Visit, offer: Offer) -> tuple[tuple[str, str], ...]:
@@ -108,7 +107,10 @@ def next_bills(visit: Visit, offer: Offer) -> list[tuple[str, str]]:
     rows = [(_("Next bill"), _("%(day)s: %(amount)s, with what was used until now") % said)]
     if old and (old.on, old.total_minor) != (new.on, new.total_minor):
         rows.append(
-            (_("Without this change"), _("%(day)s: %(amount)s") % {"day": _on(visit, old), "amount": _amount(offer, old)})
+            (
+                _("Without this change"),
+                _("%(day)s: %(amount)s") % {"day": _on(visit, old), "amount": _amount(offer, old)},
+            )
         )
     return rows
 

@@ -55,7 +55,7 @@ def today(visit: Visit, offer: Offer) -> Deal:
         lines=lines(visit, offer),
         total_said=total_said(offer),
         capitals=capitals_of(total, visit.language),
-        facts=tuple(facts(visit, offer, at_once)),
+        facts=tuple(facts(visit, offer)),
         paid_at_once=at_once,
     )
 
@@ -121,17 +121,15 @@ def from_where(offer: Offer, at_once: bool) -> str:
     return _("from the balance") if at_once else _("on a bill, by bank transfer")
 
 
-def facts(visit: Visit, offer: Offer, at_once: bool) -> list[tuple[str, str]]:
+def facts(visit: Visit, offer: Offer) -> list[tuple[str, str]]:
     """Return the balance before and after, what is given back how, and until when the price is held."""
     currency, rows = offer.after.currency, []
     if offer.balance_before is not None and offer.balance_after != offer.balance_before:
         both = (formatting.money(minor or 0, currency) for minor in (offer.balance_before, offer.balance_after))
         rows.append((_("Balance"), " → ".join(both)))
-    elif offer.papers.total_minor > 0 and offer.balance_before is not None and not at_once:
-        short = formatting.money(offer.papers.total_minor - offer.balance_before, currency)
-        rows.append(
-            (_("Balance"), _("%(amount)s short; the bill stays open until you top up or transfer") % {"amount": short})
-        )
+    elif offer.balance_before is not None and (short := offer.papers.total_minor - offer.balance_before) > 0:
+        said = {"amount": formatting.money(short, currency)}
+        rows.append((_("Balance"), _("%(amount)s short; the bill stays open until you top up or transfer") % said))
     rows += given_back(visit, offer)
     if offer.after.payer_id != offer.after.tenant_id:
         rows.append((_("Billed to"), offer.after.payer.name_in(visit.language)))
