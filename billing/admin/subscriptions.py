@@ -107,7 +107,6 @@ def is_live(row: Subscription) -> bool:
     return row.status != Subscription.Status.ENDED
 
 
-@admin.register(Subscription)
 class SubscriptionAdmin(Reading):
     """Contracts. They start from the customer's page; here they are switched and ended."""
 

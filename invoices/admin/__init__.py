@@ -3,8 +3,8 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from invoices.admin import bills, customers, documents, imports, quotes, receipts, runs, wallets
+from invoices.admin import bills, contracts, customers, documents, imports, quotes, receipts, runs, wallets
 
 admin.site.index_title = _("What is to be done")
 
-__all__ = ["bills", "customers", "documents", "imports", "quotes", "receipts", "runs", "wallets"]
+__all__ = ["bills", "contracts", "customers", "documents", "imports", "quotes", "receipts", "runs", "wallets"]

@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -19,9 +19,9 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from billing import formatting
 from billing.admin.subscribing import subscribe
 from billing.admin.subscriptions import TONES as SUBSCRIPTION_TONES
-from billing.models import Account, Charge, Posting, Subscription
+from billing.models import Account, Change, Charge, Posting, Subscription
 from billing.templatetags.amounts import day, moment
-from invoices import run
+from invoices import changed, run
 from invoices.admin.bills import TONES as BILL_TONES
 from invoices.admin.receipts import record_transfer
 from invoices.admin.wallets import top_up
@@ -70,10 +70,12 @@ def money_panels(tenant: Tenant) -> list[Panel]:
     bill = (_("number"), _("state"), _("issued"), _("total"), _("still due"))
     payment = (_("received"), _("way"), _("reference"), _("amount"))
     note = (_("number"), _("issued"), _("total"), _("reason"))
+    waits = (_("what"), _("in force from"), _("by"))
     waiting = Charge.objects.waiting().filter(payer=tenant).order_by("-id")
     received = Payment.objects.filter(tenant=tenant).order_by("-received_at", "-id")
     return [
         panel(_("Subscriptions"), subscriptions, mine, contract, of_contract),
+        panel(_("Changes that wait"), waiting_changes(tenant), f"{mine}&status__exact=scheduled", waits, of_change),
         panel(_("Bills"), Invoice.objects.filter(tenant=tenant).order_by("-id"), mine, bill, of_bill),
         panel(_("Received payments"), received, mine, payment, of_payment),
         panel(_("Credit notes"), CreditNote.objects.filter(tenant=tenant).order_by("-id"), mine, note, of_note),
@@ -109,6 +111,15 @@ def word_panels(tenant: Tenant) -> list[Panel]:
             lambda e: (moment(e.at), act_name(e.verb), e.target, e.by_name),
         ),
     ]
+
+
+def waiting_changes(tenant: Tenant) -> QuerySet[Change]:
+    found = Change.objects.filter(tenant=tenant, status=Change.Status.SCHEDULED)
+    return found.select_related("subscription__plan", "version__plan", "price", "by").order_by("effective_at", "id")
+
+
+def of_change(row: Change) -> tuple[Any, ...]:
+    return changed.effect(row, get_language() or "zh-hans"), day(changed.effective_on(row)), row.by
 
 
 def of_payment(row: Payment) -> tuple[Any, ...]:

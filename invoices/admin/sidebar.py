@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.models import (
     Account,
     BillingPeriod,
+    Change,
     Charge,
     Coupon,
     Family,
@@ -59,6 +60,7 @@ RIVER: list[tuple[Any, list[tuple[Any, ...]]]] = [
             (Tenant, "apartment"),
             (Quote, "request_page"),
             (Subscription, "autorenew"),
+            (Change, "published_with_changes"),
             (Member, "badge"),
             (Pack, "inventory"),
             (Authorisation, "verified_user"),
@@ -127,6 +129,10 @@ RIVER: list[tuple[Any, list[tuple[Any, ...]]]] = [
 ]
 
 
+# Pages that are no table, at the end of the group of prices: address and icon.
+PAGES = [("rehearse", "theater_comedy", _("Rehearse")), ("compare_prices", "balance", _("Compare prices"))]
+
+
 def queries() -> dict[str, list[str]]:
     """Return the filters that have an entry of their own beside the whole table's."""
     found: dict[str, list[str]] = {}
@@ -139,10 +145,25 @@ def queries() -> dict[str, list[str]]:
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups of the sidebar with what this operator may see."""
-    return [
+    groups = [
         {"title": title, "collapsible": False, "items": [item(request, *entry) for entry in entries]}
         for title, entries in RIVER
     ]
+    prices = next(group for group in groups if group["title"] == _("Prices"))
+    prices["items"] += [page(request, *entry) for entry in PAGES]
+    return groups
+
+
+def page(request: HttpRequest, name: str, icon: str, title: Any) -> dict[str, Any]:
+    """Return the entry of a page that is no table."""
+    link = reverse(f"admin:{name}")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": link,
+        "active": request.path == link,
+        "permission": lambda request: request.user.has_perm("billing.view_planversion"),
+    }
 
 
 def item(
