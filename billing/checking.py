@@ -19,7 +19,7 @@ class Fault:
 BALANCE = """
 SELECT t.id, t.source, t.source_id, t.kind, sum(p.amount_minor)
 FROM billing_ledgertransaction t JOIN billing_posting p ON p.transaction_id = t.id
-GROUP BY t.id HAVING sum(p.amount_minor) <> 0 ORDER BY t.id LIMIT 100
+GROUP BY t.id, t.source, t.source_id, t.kind HAVING sum(p.amount_minor) <> 0 ORDER BY t.id LIMIT 100
 """
 EMPTY = """
 SELECT t.id, t.source, t.source_id FROM billing_ledgertransaction t

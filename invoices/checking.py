@@ -77,7 +77,7 @@ AGREEMENT = {
     "parts of payment": """
         SELECT y.reference, y.amount_minor, sum(a.amount_minor) FROM invoices_payment y
         JOIN invoices_allocation a ON a.payment_id = y.id JOIN invoices_invoice i ON i.id = a.invoice_id
-        GROUP BY y.id HAVING sum(a.amount_minor) > y.amount_minor
+        GROUP BY y.id, y.reference, y.amount_minor HAVING sum(a.amount_minor) > y.amount_minor
           OR bool_or((i.tenant_id, i.seller_id, i.currency) <> (y.tenant_id, y.seller_id, y.currency))""",
     "settlement of invoice": """
         SELECT i.number, i.paid_minor, coalesce(a.paid, 0) - coalesce(c.returned, 0) FROM invoices_invoice i
@@ -101,14 +101,15 @@ AGREEMENT = {
         WHERE (c.taken_at IS NOT NULL)::int <> (l.id IS NOT NULL)::int + (n.id IS NOT NULL)::int""",
     "credit of invoice": """
         SELECT i.number, i.total_minor, sum(c.total_minor) FROM invoices_invoice i
-        JOIN invoices_creditnote c ON c.invoice_id = i.id GROUP BY i.id
+        JOIN invoices_creditnote c ON c.invoice_id = i.id
+        GROUP BY i.id, i.number, i.total_minor, i.credited_minor, i.tax_minor
         HAVING sum(c.total_minor) > i.total_minor OR sum(c.total_minor) <> i.credited_minor
           OR sum(c.total_minor) = i.total_minor AND sum(c.tax_minor) <> i.tax_minor""",
     "charges of credit note": """
         SELECT n.number, -sum(x.gross_minor), w.total FROM invoices_creditnote n
         JOIN invoices_creditedcharge x ON x.credit_note_id = n.id CROSS JOIN LATERAL (
           SELECT sum(total_minor) AS total FROM invoices_creditnote WHERE id = n.id OR first_id = n.id) w
-        GROUP BY n.id, w.total HAVING w.total > -sum(x.gross_minor) OR bool_or(n.first_id IS NOT NULL)""",
+        GROUP BY n.id, n.number, w.total HAVING w.total > -sum(x.gross_minor) OR bool_or(n.first_id IS NOT NULL)""",
     "charge of credit note": """
         SELECT n.number || ' ' || x.position, x.amount_minor, c.amount_minor FROM invoices_creditedcharge x
         JOIN billing_charge c ON c.id = x.charge_id JOIN invoices_creditnote n ON n.id = x.credit_note_id
