@@ -19,16 +19,20 @@ from usage.periods import local_midnight
 DAY = timedelta(days=1)
 CLOSE, ISSUE, COLLECT, OVERDUE, ANNOUNCE = "close", "issue", "collect", "overdue", "announce"
 # What may have become due by a step.
-BY_A_STEP = (CLOSE, ISSUE, COLLECT, ANNOUNCE)
+BY_A_STEP = (CLOSE, ISSUE, COLLECT, OVERDUE, ANNOUNCE)
 # A close may start a subscription that is due at once (the plan after a trial), never so many in a row.
 ROUNDS = 10
-# Of bills the first local day of each zone; a bill is overdue from the day after its due date on, and that matters where a
+# A part period may follow a trial, and is announced for itself. Of bills the first local day of each zone; a bill is overdue from the day after its due date on, and that matters where a
 # subscription is still called active.
 _NEXT = """
 SELECT 'close', min(next_at), NULL::date, NULL FROM billing_subscription WHERE tenant_id = ANY(%(ids)s) AND next_at > %(now)s
 UNION ALL
 SELECT 'announce', min(next_at) - %(lead)s, NULL::date, NULL FROM billing_subscription
 WHERE tenant_id = ANY(%(ids)s) AND next_at > %(now)s + %(lead)s AND pays <> 'manual' AND status <> 'ended'
+UNION ALL
+SELECT 'announce', NULL, (%(now)s AT TIME ZONE zone)::date + 1, zone FROM billing_subscription
+WHERE tenant_id = ANY(%(ids)s) AND next_at > %(now)s AND next_at <= %(now)s + %(lead)s AND pays <> 'manual' AND status = 'trialing'
+GROUP BY zone
 UNION ALL
 SELECT 'issue', min(charge_at), min(charge_on) FILTER (WHERE charge_at IS NULL), zone FROM invoices_invoice
 WHERE tenant_id = ANY(%(ids)s) AND status = 'draft'
