@@ -81,8 +81,10 @@ def notices_of(bill: Invoice) -> list[ChargeNotice]:
 
 
 def _dues(bill: Invoice) -> set[date]:
+    """Return the days on which a bill's lines fell due; those of a confirmed change need no notice (rule 16)."""
     lines = InvoiceLine.objects.filter(invoice=bill).exclude(amount_minor=0)
-    return set(lines.values_list("charge__due_on", flat=True))
+    announced = set(lines.exclude(reason="change").values_list("charge__due_on", flat=True))
+    return announced or set(lines.values_list("charge__due_on", flat=True))
 
 
 def newest(notices: Iterable[ChargeNotice]) -> dict[date, ChargeNotice]:

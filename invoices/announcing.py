@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from billing.models import Subscription
+from billing.models import Price, Subscription
 from invoices import allowing
 from invoices.forthcoming import AUTOMATIC, Coming, Side, coming, of_payers
 from invoices.models import ChargeNotice, Invoice
@@ -60,12 +60,15 @@ def announce(*, at: datetime, tenants: Sequence[int] | None = None) -> int:
 def waiting_payers(at: datetime) -> Any:
     """Return the query of payers with something to announce at `at`.
 
-    Of days and weeks several renewals fall within the lead, so these are always looked at.
+    Of days and weeks, of the plan or of one of its prices, several renewals fall within the lead, and a part period may
+    follow a trial: these are always looked at.
     """
     same = {"tenant": OuterRef("payer"), "seller": OuterRef("seller"), "currency": OuterRef("currency")}
     told = ChargeNotice.objects.filter(**same, pays=OuterRef("pays"), due_at=OuterRef("next_at"), of=Of.RENEWAL)
     due = Subscription.objects.live().due(at + lead()).filter(pays__in=AUTOMATIC, next_at__gt=at)
-    open_ = due.filter(Q(version__interval__in=["day", "week"]) | ~Exists(told))
+    own = Price.objects.filter(version=OuterRef("version"), interval__in=["day", "week"])
+    often = Q(version__interval__in=["day", "week"]) | Q(Exists(own)) | Q(status=Subscription.Status.TRIALING)
+    open_ = due.filter(often | ~Exists(told))
     return Tenant.objects.filter(Exists(open_.filter(payer=OuterRef("pk"))))
 
 

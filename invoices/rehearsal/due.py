@@ -22,16 +22,19 @@ CLOSE, ISSUE, COLLECT, OVERDUE, ANNOUNCE = "close", "issue", "collect", "overdue
 BY_A_STEP = (CLOSE, ISSUE, COLLECT, OVERDUE, ANNOUNCE)
 # A close may start a subscription that is due at once (the plan after a trial), never so many in a row.
 ROUNDS = 10
-# A part period may follow a trial, and is announced for itself. Of bills the first local day of each zone; a bill is overdue from the day after its due date on, and that matters where a
-# subscription is still called active.
+# A part period may follow a trial, and a price may have a shorter rhythm than its plan: such renewals are looked for day by
+# day. Of bills the first local day of each zone; a bill is overdue from the day after its due date on, and that matters
+# where a subscription is still called active.
 _NEXT = """
 SELECT 'close', min(next_at), NULL::date, NULL FROM billing_subscription WHERE tenant_id = ANY(%(ids)s) AND next_at > %(now)s
 UNION ALL
 SELECT 'announce', min(next_at) - %(lead)s, NULL::date, NULL FROM billing_subscription
 WHERE tenant_id = ANY(%(ids)s) AND next_at > %(now)s + %(lead)s AND pays <> 'manual' AND status <> 'ended'
 UNION ALL
-SELECT 'announce', NULL, (%(now)s AT TIME ZONE zone)::date + 1, zone FROM billing_subscription
-WHERE tenant_id = ANY(%(ids)s) AND next_at > %(now)s AND next_at <= %(now)s + %(lead)s AND pays <> 'manual' AND status = 'trialing'
+SELECT 'announce', NULL, (%(now)s AT TIME ZONE zone)::date + 1, zone FROM billing_subscription s
+WHERE tenant_id = ANY(%(ids)s) AND next_at > %(now)s AND next_at <= %(now)s + %(lead)s AND pays <> 'manual'
+  AND (status = 'trialing'
+    OR EXISTS (SELECT FROM billing_price p WHERE p.version_id = s.version_id AND p.interval IN ('day', 'week')))
 GROUP BY zone
 UNION ALL
 SELECT 'issue', min(charge_at), min(charge_on) FILTER (WHERE charge_at IS NULL), zone FROM invoices_invoice
