@@ -81,7 +81,9 @@ def charges_are_asked_for_once(seen: Seen) -> Iterator[str]:
 
 def credits_are_of_what_was_charged(seen: Seen) -> Iterator[str]:
     """What is given back of a charge is at most what it came to, after discount and before it; a credit is its parts."""
-    back, before, parts = defaultdict(int), defaultdict(int), defaultdict(lambda: [0, 0])
+    back: dict[int, int] = defaultdict(int)
+    before: dict[int, int] = defaultdict(int)
+    parts: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     for one in seen.credits:
         back[one.charge_id] += one.amount_minor
         before[one.charge_id] += one.undiscounted_minor

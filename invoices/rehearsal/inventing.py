@@ -79,19 +79,19 @@ def invent(seed: int, *, steps: int | None = None) -> dict[str, Any]:
     currency = random.choice(("CNY", "CNY", "JPY"))
     first = random.choice(FIRST_DAYS) + timedelta(days=random.choice((0, 0, 0, *range(60))))
     begins = datetime.combine(first, datetime.min.time()) + timedelta(minutes=random.randrange(1440))
-    days = random.choice((40, 75, 100, 130, 190))
+    days = random.choice((35, 50, 70, 100, 130))
     data: dict[str, Any] = {
         "name": f"seed {seed}",
         "timezone": zone,
         "currency": currency,
-        "until": (begins + timedelta(days=days + random.choice((0, 0, 40)))).isoformat(),
+        "until": (begins + timedelta(days=days + random.choice((0, 0, 36)))).isoformat(),
         **({"tax": tax} if (tax := _tax(random)) else {}),
         "catalogue": pricing.catalogue(random, currency),
         "tenants": _tenants(random, currency),
         "steps": [],
     }
     invention = _Invention(random, data, begins, days)
-    _tell(invention, steps or random.randint(10, 25))
+    _tell(invention, steps or min(random.randint(10, 25), random.randint(10, 25)))
     data["steps"] = sorted(invention.steps, key=lambda step: step["at"])
     return data
 
@@ -198,7 +198,7 @@ def _change_plan(story: _Invention, _at: datetime, _tenant: str) -> dict[str, An
 
 
 def _cancel(story: _Invention, _at: datetime, _tenant: str) -> dict[str, Any]:
-    return {"when": story.random.choice(("now", "period_end", "period_end"))}
+    return {"when": story.random.choice(("now", "period_end", "period_end", "period_end"))}
 
 
 def _redeem(story: _Invention, _at: datetime, _tenant: str) -> dict[str, Any] | None:

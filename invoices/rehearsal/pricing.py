@@ -11,7 +11,7 @@ from billing.money import Money
 
 INTERVALS = ("day", "week", "month", "quarter", "half_year", "year")
 # Months most of the time: shorter periods make many, longer ones none that close.
-RHYTHMS = ("month", "month", "month", "month", "month", "quarter", "week", "year")
+RHYTHMS = ("month",) * 7 + ("quarter", "quarter", "week", "year")
 AGGREGATIONS = ("sum", "sum", "count", "max", "latest", "unique", "time_weighted")
 PRORATIONS = ("day", "day", "day", "second", "none")
 FREE = "free"

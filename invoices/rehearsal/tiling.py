@@ -132,7 +132,7 @@ def nothing_is_charged_outside(seen: Seen) -> Iterator[str]:
                 yield f"charge {charge.pk} {charge} falls in the trial until {s.trial_end_on}"
             elif life.is_paused(first):
                 yield f"charge {charge.pk} {charge} falls in a pause"
-            elif life.cut and first >= life.cut and local_midnight(first, s.zone) >= s.ended_at:
+            elif s.ended_at and local_midnight(first, s.zone) >= s.ended_at:
                 yield f"charge {charge.pk} {charge} falls after the end on {life.cut}"
 
 
