@@ -7,9 +7,11 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from billing.models import Change, Redemption, SubscriptionItem
+from billing import wallets
+from billing.models import Change, Redemption, Subscription, SubscriptionItem
+from billing.money import Money
 from invoices.models import Invoice
-from tenants.models import Notice, User
+from tenants.models import Notice, Tenant, User
 from tests import portal
 from tests.browser import changing
 from tests.invoices.test_pages_access import logged_in
@@ -208,5 +210,48 @@ def test_a_coupon_shows_what_the_next_bill_becomes(told):
 def test_it_speaks_chinese(told):
     page = text(logged_in(told.alice, "zh-hans").get(address(told, "do=change_plan&plan=flagship")))
     assert "更换套餐：专业版换成旗舰版" in page
+    assert "套餐由「专业版」换成「旗舰版」" in page
     assert "确认，账单 ¥418.07" in page
     assert timezone.now() == portal.NOON
+
+
+def holds(told, who, amount: str) -> None:
+    seller = told.subscription.seller
+    wallets.top_up_by_hand(
+        who, seller=seller, amount=Money.of(amount, "CNY"), reason="预存", key=amount, at=portal.NOON, by=None
+    )
+
+
+def test_it_is_paid_from_the_balance_at_once_and_says_so_before(told):
+    Subscription.objects.filter(pk=told.subscription.pk).update(pays="wallet")
+    holds(told, told.acme, "500.00")
+    alice = logged_in(told.alice)
+    page = alice.get(address(told, SEATS))
+    assert "¥500.00 → ¥455.10" in text(page)
+    assert "Confirm, pay ¥44.90" in text(page)
+    done = alice.post(address(told, SEATS), form(page.content.decode()))
+    assert "¥44.90 was taken from the balance." in text(alice.get(done["Location"]))
+    assert Invoice.objects.get(origin__startswith="change:").status == "paid"
+
+
+def test_it_says_how_much_the_balance_is_short_and_takes_nothing(told):
+    Subscription.objects.filter(pk=told.subscription.pk).update(pays="wallet")
+    holds(told, told.acme, "40.00")
+    alice = logged_in(told.alice)
+    page = alice.get(address(told, SEATS))
+    assert "¥4.90 short; the bill stays open until you top up or transfer" in text(page)
+    alice.post(address(told, SEATS), form(page.content.decode()))
+    bill = Invoice.objects.get(origin__startswith="change:")
+    assert (bill.status, bill.paid_minor) == ("open", 0)
+
+
+def test_a_subsidiary_does_not_spend_its_parents_balance(told):
+    Tenant.objects.filter(pk=told.acme.pk).update(parent=told.beta)
+    Subscription.objects.filter(pk=told.subscription.pk).update(pays="wallet", payer=told.beta)
+    holds(told, told.beta, "500.00")
+    alice = logged_in(told.alice)
+    page = alice.get(address(told, SEATS))
+    assert "Confirm, to pay ¥44.90" in text(page)
+    alice.post(address(told, SEATS), form(page.content.decode()))
+    bill = Invoice.objects.get(origin__startswith="change:")
+    assert (bill.tenant, bill.status, bill.paid_minor) == (told.beta, "open", 0)
