@@ -60,8 +60,9 @@ def take(
 
 
 def was_tried(invoice: Invoice, wallet: Wallet) -> bool:
-    """Return whether this bill was tried with the wallet as it is now."""
-    return Payment.objects.filter(invoice=invoice, status=Status.FAILED, wallet_moves=wallet.moves).exists()
+    """Return whether this bill, or less of it, was tried since money last came in."""
+    vain = Payment.objects.filter(invoice=invoice, status=Status.FAILED, wallet_moves=wallet.moves)
+    return vain.filter(amount_minor__lte=invoice.due_minor).exists()
 
 
 def _refused(

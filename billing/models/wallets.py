@@ -14,7 +14,8 @@ class Wallet(models.Model):
     """A customer's balance, as the book has it: `paid_minor` was paid in, `gift_minor` was given and is spent first.
 
     Only `ledger.post` moves it, in the transaction of the posting; `check_books` proves that both say the same.
-    `moves` counts the postings, so that a deduction that failed is tried again when something changed, and not before.
+    `moves` counts the postings that raised it, so that a deduction that failed is tried again when money came in, and not
+    before.
     """
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("customer"), related_name="wallets")

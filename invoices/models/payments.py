@@ -70,7 +70,7 @@ class Payment(models.Model):
         db_index=False,
     )
     failure = models.CharField(_("why it was not taken"), max_length=40, blank=True)
-    # How often the wallet had moved when it held too little: the same state is never tried twice.
+    # How often money had come into the wallet when it held too little: the same state is never tried twice.
     wallet_moves = models.BigIntegerField(null=True, blank=True)
     received_at = models.DateTimeField(_("received"))
     recorded_at = models.DateTimeField(_("recorded"))

@@ -134,9 +134,11 @@ def test_the_database_refuses_a_wallet_below_zero(acme, qingyu):
         ledger.post([entry])
 
 
-def test_any_posting_moves_the_wallet_and_counts_it(acme, qingyu):
+def test_a_posting_that_raises_the_wallet_is_counted_and_none_that_lowers_it(acme, qingyu):
     fill(acme, qingyu, "10.00")
     spend(acme, qingyu, "1.00")
+    assert Wallet.objects.get().moves == 1
+    fill(acme, qingyu, "10.00", key="again")
     assert Wallet.objects.get().moves == 2
 
 
