@@ -111,7 +111,8 @@ def _move_wallets(entries: Sequence[Entry]) -> None:
     for tenant, seller, currency in keys:
         sums = moved[tenant, seller, currency]
         Wallet.objects.filter(tenant=tenant, seller=seller, currency=currency).update(
-            moves=F("moves") + int(sum(sums.values()) > 0), **{column: F(column) + amount for column, amount in sums.items()}
+            moves=F("moves") + int(sum(sums.values()) > 0),
+            **{column: F(column) + amount for column, amount in sums.items()},
         )
 
 
