@@ -6,16 +6,18 @@ cancelling with the term. Prices negotiated in a contract go on.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import Count, Q, QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from billing import contracts, switching, timing
+from billing import contracts, repricing, switching, timing
 from billing.models import Acceptance, Change, NegotiatedPrice, PlanVersion, Price, PriceMigration, Subscription
 from billing.models.catalogue import Status
 from billing.rating import rate
@@ -41,6 +43,12 @@ class AlreadyAnnounced(Conflict):
     code = "migration_already_announced"
 
 
+class MovedMeanwhile(Conflict):
+    """What would be announced is not what was shown."""
+
+    code = "migration_changed"
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """What a migration does to one subscription: when, and its fixed prices per period before and after, in minor units.
@@ -54,6 +62,8 @@ class Move:
     after_minor: int
     prices: tuple[tuple[Clause | None, Clause], ...] = ()
     stays: str = ""
+    # What the usage of the last closed period would come to more, or less; None where that cannot be said.
+    usage_difference_minor: int | None = None
 
     @property
     def difference_minor(self) -> int:
@@ -67,28 +77,63 @@ def propose(version: PlanVersion, *, on: date, at: datetime) -> list[Move]:
     Raises Invalid, naming the field, when the day is less than thirty days away, or for a version that is not on sale.
     """
     _check(version, on, at)
-    found = Subscription.objects.filter(plan=version.plan_id, status__in=MOVING).exclude(version=version)
-    subscriptions = contracts.with_terms(found.select_related("tenant").order_by("pk"))
+    subscriptions = contracts.with_terms(on_older(version).select_related("tenant", "plan").order_by("pk"))
     agreed = contracts.load(subscriptions)
-    return [_move(s, agreed[s.pk], version, on, at) for s in subscriptions]
+    return _with_usage(version, [_move(s, agreed[s.pk], version, on, at) for s in subscriptions])
+
+
+def seal(moves: Sequence[Move]) -> str:
+    """Return the hash of all that is shown of a proposed migration."""
+    told = [(m.subscription.pk, str(m.on), m.before_minor, m.after_minor, m.usage_difference_minor) for m in moves]
+    stays = [bool(move.stays) for move in moves]
+    return hashlib.sha256(repr((told, stays)).encode()).hexdigest()
+
+
+def outlook(change: Change, *, at: datetime) -> Move:
+    """Return what an announced move that waits does, by what is held now; it `stays` who leaves before its day."""
+    s, version = change.subscription, change.version
+    assert version is not None
+    contract = contracts.load([s])[s.pk]
+    prices, before, after = _compare(s, contract, version, at)
+    day = local_day(change.effective_at, s.zone)
+    ends = not contract.renews or (s.end_on is not None and s.end_on <= day)
+    return _with_usage(version, [Move(s, day, before, after, prices, _("It ends before.") if ends else "")])[0]
+
+
+def progress() -> QuerySet[PriceMigration]:
+    """Return the announcements with how many `moved`, are `waiting`, and `left` or were taken back before their day."""
+    state = Change.Status
+    counts = {
+        "moved": Count("changes", filter=Q(changes__status=state.APPLIED)),
+        "waiting": Count("changes", filter=Q(changes__status=state.SCHEDULED)),
+        "left": Count("changes", filter=Q(changes__status=state.WITHDRAWN)),
+    }
+    return PriceMigration.objects.annotate(**counts)
+
+
+def on_older(version: PlanVersion) -> QuerySet[Subscription]:
+    """Return the subscriptions that a migration to a version is about."""
+    return Subscription.objects.filter(plan=version.plan_id, status__in=MOVING).exclude(version=version)
 
 
 @transaction.atomic
 def announce(
-    version: PlanVersion, *, on: date, reason: str, at: datetime, by: User | None
+    version: PlanVersion, *, on: date, reason: str, at: datetime, by: User | None, held: str = ""
 ) -> tuple[PriceMigration, list[Move]]:
     """Announce that subscribers of older versions move, and schedule it; return what happens to each.
 
-    Each that moves is told the day and the difference in money. Raises what `propose` raises, and AlreadyAnnounced.
+    Each that moves is told the day and the difference in money. Raises what `propose` raises, and AlreadyAnnounced. With
+    `held`, the seal of what was shown, MovedMeanwhile when anything would come out otherwise.
     """
     if not reason.strip():
         raise Invalid(_("Say why prices change; the customer reads it."), field="reason")
     PlanVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
     if version.migrations.filter(withdrawn_at=None).exists():
         raise AlreadyAnnounced(_("The migration to this version was announced before."))
-    held = Subscription.objects.filter(plan=version.plan_id, status__in=MOVING).exclude(version=version)
-    list(held.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    list(on_older(version).select_for_update(no_key=True).order_by("pk").values_list("pk"))
     moves = propose(version, on=on, at=at)
+    if held and held != seal(moves):
+        raise MovedMeanwhile(_("Something changed since this was shown; look at it again."))
     migration = PriceMigration.objects.create(
         version=version, from_on=on, reason=reason, announced_at=at, announced_by=by
     )
@@ -138,17 +183,42 @@ def _check(version: PlanVersion, on: date, at: datetime) -> None:
 
 
 def _move(s: Subscription, contract: Contract, version: PlanVersion, on: date, at: datetime) -> Move:
+    prices, before, after = _compare(s, contract, version, at)
+    day = _term_end_from(contract, on)
+    return Move(s, day, before, after, prices, _why_it_stays(s, contract, version, day))
+
+
+def _compare(
+    s: Subscription, contract: Contract, version: PlanVersion, at: datetime
+) -> tuple[tuple[tuple[Clause | None, Clause], ...], int, int]:
+    """Return the prices in pairs, and what is fixed of them per period, before and after."""
     new = timing.prospect(s, version, s.price_list)
     prices = tuple(_pairs(s, contract, new, at))
     before = sum(_fixed(clause, contract, clause.code, at, contract.currency) for clause in contract.clauses)
     after = sum(_fixed(clause, contract, clause.code, at, contract.currency) for _old, clause in prices)
-    day = _term_end_from(contract, on)
-    return Move(s, day, before, after, prices, _why_it_stays(s, contract, version, day))
+    return prices, before, after
+
+
+def _with_usage(version: PlanVersion, moves: Iterable[Move]) -> list[Move]:
+    found = list(moves)
+    measured = repricing.last_measured([move.subscription.pk for move in found])
+    above = repricing.paid_above(version)
+    return [
+        replace(
+            move,
+            usage_difference_minor=repricing.difference(
+                move.subscription.pk, move.prices, measured, above, move.subscription.currency
+            ),
+        )
+        for move in found
+    ]
 
 
 def _why_it_stays(s: Subscription, contract: Contract, version: PlanVersion, day: date) -> str:
     if (s.version.interval, s.version.term) != (version.interval, version.term):
         return _("The new version has another rhythm or term.")
+    if s.currency != version.currency:
+        return _("The new version is priced in another currency.")
     if not contract.renews or (s.end_on and s.end_on <= day):
         return _("It ends before.")
     if s.changes_on:
@@ -253,6 +323,7 @@ def _notice(change: Change, move: Move) -> NewNotice:
             "before_minor": move.before_minor,
             "after_minor": move.after_minor,
             "difference_minor": move.difference_minor,
+            "usage_difference_minor": move.usage_difference_minor,
             "prices": list(_told(move.prices, s.currency, language)),
         },
     )

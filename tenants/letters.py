@@ -20,7 +20,8 @@ Every payload names `tenant` (the customer's short name); `recipient` (a person'
 | member_invited | inviter, role | last_day |
 
 `lines` are {name, amount_minor} with, where they say something, quantity, unit, unit_price, first, last; a discount
-is a line of its own. `prices` are {name, before, after}, in words. `bills` are {number, amount_minor, due_minor}. `last_day` is the last day served, or valid.
+is a line of its own. `prices` are {name, before, after}, in words; `usage_difference_minor` may come with them: what the last
+period's usage would come to more. `bills` are {number, amount_minor, due_minor}. `last_day` is the last day served, or valid.
 `effect` is a sentence without its stop.
 """
 
@@ -42,9 +43,7 @@ REQUIRED: Mapping[str, frozenset[str]] = {
     "invoice_issued": frozenset({"number", "currency", "total_minor", "due_minor", "lines"}),
     "credit_note_issued": frozenset({"number", "refers_to", "currency", "total_minor", "returned_minor"}),
     "payment_received": frozenset({"currency", "amount_minor", "received_on", "method", "bills"}),
-    "charge_announced": frozenset(
-        {"currency", "charge_on", "renewal_minor", "ceiling_minor", "total_minor", "lines"}
-    ),
+    "charge_announced": frozenset({"currency", "charge_on", "renewal_minor", "ceiling_minor", "total_minor", "lines"}),
     "payment_failed": frozenset({"number", "currency", "amount_minor", "balance_minor"}),
     "renewal_stopped": frozenset({"plan", "last_day", "next_day"}),
     "subscription_changed": frozenset({"effect", "currency", "total_minor", "credited_minor", "lines"}),

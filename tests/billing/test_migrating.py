@@ -137,3 +137,47 @@ def test_a_draft_moves_nobody(qingyu, old):
     with pytest.raises(Invalid) as refused:
         announce(draft)
     assert refused.value.field == "version"
+
+
+def test_it_tells_what_the_last_periods_usage_comes_to_more(acme, new):
+    shop.use(acme.tenant, "1300", "2026-01-15 09:00")
+    close(acme, "2026-02-01 00:00")
+    announce(new, "2026-04-01", "2026-02-05 10:00")
+    told = Notice.objects.get(kind="price_change_announced")
+    # 1000 of 1300 are included: 300 × (0.06 − 0.05)
+    assert told.payload["usage_difference_minor"] == 3_00
+    waiting = Change.objects.get()
+    move = migrating.outlook(waiting, at=shop.at("2026-02-06 10:00"))
+    assert (move.difference_minor, move.usage_difference_minor, move.stays) == (20_00, 3_00, "")
+
+
+def test_it_says_nothing_of_usage_before_a_period_closed(acme, new):
+    announce(new)
+    assert Notice.objects.get(kind="price_change_announced").payload["usage_difference_minor"] is None
+
+
+def test_it_announces_only_what_was_shown(acme, new):
+    shown_before = migrating.seal(migrating.propose(new, on=date(2026, 4, 1), at=shop.at("2026-01-10 10:00")))
+    shop.use(acme.tenant, "1300", "2026-01-15 09:00")
+    close(acme, "2026-02-01 00:00")
+    with pytest.raises(migrating.MovedMeanwhile):
+        migrating.announce(
+            new, on=date(2026, 4, 1), reason="x", at=shop.at("2026-02-05 10:00"), by=None, held=shown_before
+        )
+    assert not Change.objects.exists()
+
+
+def test_a_version_in_another_currency_moves_nobody(qingyu, old, acme):
+    data = {"code": "pro", "family": "scrm", "currency": "USD", "prices": [base("29.00"), MESSAGES]}
+    dollars = defining.define_plan(qingyu, data, at=shop.at("2026-01-09 10:00"), by=None)
+    (move,) = migrating.propose(dollars, on=date(2026, 4, 1), at=shop.at(AT))
+    assert move.stays == "新版本用另一种币种定价。"
+
+
+def test_it_counts_who_moved_who_waits_and_who_left(acme, new):
+    migration, _moves = announce(new)
+    one = migrating.progress().get(pk=migration.pk)
+    assert (one.moved, one.waiting, one.left) == (0, 1, 0)
+    close(acme, "2026-03-01 00:00")
+    one = migrating.progress().get(pk=migration.pk)
+    assert (one.moved, one.waiting, one.left) == (1, 0, 0)

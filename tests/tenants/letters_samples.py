@@ -118,6 +118,7 @@ def price_change(always: dict[str, str], plan: str, reason: str) -> dict[str, An
         "before_minor": 19900,
         "after_minor": 21900,
         "difference_minor": 2000,
+        "usage_difference_minor": 310,
         "prices": [{"name": plan, "before": "¥199.00", "after": "¥219.00"}],
     }
 
