@@ -24,7 +24,7 @@ from invoices.confirming import Offer
 from invoices.models import CreditNote, Invoice
 from tenants.api import frame
 from tenants.api.frame import Strict
-from tenants.errors import NotFound
+from tenants.errors import NotAllowed, NotFound
 
 
 class ChangeView(serializers.Serializer[Change]):
@@ -118,6 +118,7 @@ class Changes(frame.Rows, generics.ListCreateAPIView[Change]):
         said = dict(frame.checked(ConfirmBody(data=request.data)))
         held, subscription = said.pop("held", ""), own(request, kwargs["pk"])
         wish = wish_of(said)
+        require_payer(request, subscription)
         now = timezone.now()
         if held:
             done = confirming.confirm(subscription, wish, held, at=now, by=None)
@@ -136,6 +137,16 @@ class Previews(frame.Endpoint):
         wish = wish_of(frame.checked(WishBody(data=request.data)))
         offer = confirming.look(own(request, kwargs["pk"]), wish, at=timezone.now(), by=None)
         return Response(PreviewView(previewed(offer)).data)
+
+
+def require_payer(request: Request, subscription: Subscription) -> None:
+    """Raise NotAllowed for an operator's key where a confirmation would be deducted: that is the customer's to confirm."""
+    if frame.is_operator(request) and subscription.pays != Subscription.Pays.MANUAL:
+        raise NotAllowed(
+            _(
+                "What is deducted is confirmed by the customer: by a member on the pages, or by a program with the customer's key."
+            )
+        )
 
 
 def wish_of(said: dict[str, Any]) -> wishes.Wish:

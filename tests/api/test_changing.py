@@ -103,3 +103,11 @@ def test_reading_alone_does_not_change(billed, path):
     reader = program(billed.acme, "read")
     assert reader.get(f"{path}/changes").status_code == 200
     assert reader.post(f"{path}/changes", {"do": "cancel"}).status_code == 403
+
+
+def test_an_operators_key_confirms_no_deduction(operator, path):
+    assert operator.post(f"{path}/changes", SEATS).status_code == 201
+    Subscription.objects.update(pays="wallet")
+    assert operator.post(f"{path}/previews", {"do": "cancel"}).status_code == 200
+    assert error(operator.post(f"{path}/changes", {"do": "cancel"}), 403)["code"] == "not_allowed"
+    assert Change.objects.count() == 1
