@@ -1,6 +1,19 @@
 """The operators' tables of this room; importing them registers them."""
 
-from billing.admin import authorisations, book, changes, charges, coupons, packs, plans, prices, subscriptions, versions
+from billing.admin import (
+    authorisations,
+    book,
+    changes,
+    charges,
+    coupons,
+    moving,
+    packs,
+    plans,
+    prices,
+    subscriptions,
+    traces,
+    versions,
+)
 
 __all__ = [
     "authorisations",
@@ -8,9 +21,11 @@ __all__ = [
     "changes",
     "charges",
     "coupons",
+    "moving",
     "packs",
     "plans",
     "prices",
     "subscriptions",
+    "traces",
     "versions",
 ]

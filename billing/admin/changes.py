@@ -36,6 +36,7 @@ class ChangeAdmin(Reading):
         "effective",
         "version",
         "price_list",
+        "migration",
         "price",
         "was",
         "becomes",

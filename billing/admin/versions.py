@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from billing import catalogue, formatting
 from billing.admin.columns import moment
+from billing.admin.moving import ask_to_move, may_move
 from billing.admin.plans import VERSION_TONES, new_draft
 from billing.admin.prices import keep
 from billing.admin.pricing import PriceForm, PricingQuestion
@@ -80,7 +81,7 @@ class PlanVersionAdmin(Listing):
         ("term", ChoicesDropdownFilter),
     ]
     readonly_fields = ["plan", "number", "status_pill", "published", "published_by", "sha256", "commitment"]
-    actions_detail = ["new_draft", "add_price", "compare", "publish", "discard"]
+    actions_detail = ["new_draft", "add_price", "compare", "publish", "move", "discard"]
 
     status_pill = state("status", VERSION_TONES, _("state"))
     published = moment("published_at", _("published"))
@@ -190,6 +191,10 @@ class PlanVersionAdmin(Listing):
             back=address(version),
         )
         return ask(self, request, question, Nothing(**sent(request)), seal)
+
+    @act(_("Move subscribers"), needs="billing.change_planversion", icon="move_down", when=may_move)
+    def move(self, request: HttpRequest, version: PlanVersion) -> HttpResponse:
+        return ask_to_move(self, request, version)
 
     @act(_("Add a price"), needs="billing.change_planversion", icon="add", when=is_draft)
     def add_price(self, request: HttpRequest, version: PlanVersion) -> HttpResponse:

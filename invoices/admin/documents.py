@@ -22,7 +22,7 @@ from billing import formatting
 from billing.admin.charges import kind_text
 from billing.admin.columns import amount, moment, quantity
 from billing.models import Charge
-from invoices.models import CreditNote, CreditNoteLine, Document, InvoiceLine, NumberSeries
+from invoices.models import CreditedCharge, CreditNote, CreditNoteLine, Document, InvoiceLine, NumberSeries
 from tenants import files
 from tenants.admin.acts import act
 from tenants.admin.listing import Endless, Reading, Rows, facts
@@ -153,6 +153,22 @@ class CreditNoteLineAdmin(Reading):
 
     gross = amount("gross_minor", _("with tax"), currency="credit_note.currency")
     tax = amount("tax_minor", _("tax"), currency="credit_note.currency")
+
+
+@admin.register(CreditedCharge)
+class CreditedChargeAdmin(Endless):
+    """Charges inside credit notes: what gave something back, and what was charged against it."""
+
+    list_display = ["credit_note", "charge", "tenant", "before", "discount", "tax", "gross"]
+    list_select_related = ["credit_note", "charge", "tenant"]
+    search_fields = ["credit_note__number", "charge__code", "tenant__code", "tenant__name"]
+    list_filter = [("tenant", AutocompleteSelectFilter)]
+    fields = ["credit_note", "position", "charge", "tenant", "before", "discount", "tax", "gross"]
+
+    before = amount("amount_minor", _("amount"), currency="credit_note.currency")
+    discount = amount("discount_minor", _("discount"), currency="credit_note.currency")
+    tax = amount("tax_minor", _("tax"), currency="credit_note.currency")
+    gross = amount("gross_minor", _("with tax"), currency="credit_note.currency")
 
 
 @admin.register(Document)

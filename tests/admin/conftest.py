@@ -9,10 +9,26 @@ import pytest
 from django.contrib.auth.models import Group
 
 from billing import catalogue, packs, wallets
-from billing.models import PackUse, Plan, PlanVersion, Price, PriceList, PriceListEntry, Subscription
+from billing.models import (
+    AppliedDiscount,
+    Change,
+    Charge,
+    ChargeCredit,
+    Coupon,
+    FormerTerms,
+    PackUse,
+    Plan,
+    PlanVersion,
+    Price,
+    PriceList,
+    PriceListEntry,
+    PriceMigration,
+    Redemption,
+    Subscription,
+)
 from billing.money import Money
 from invoices import crediting, parking, payments, pdf, rendering
-from invoices.models import BillingRun, ChargeNotice, CustomerImport, Invoice, Quote
+from invoices.models import BillingRun, ChargeNotice, CreditedCharge, CreditNote, CustomerImport, Invoice, Quote
 from tenants import keys, people
 from tenants.companies import NewContact
 from tenants.models import CustomerGroup, Delivery, IdempotencyKey, Member, Notice, Seller, Tenant, User
@@ -103,6 +119,35 @@ def world(operator) -> World:
     deduction(acme, qingyu, operator)
     draft = catalogue.draft(version.plan, at=NOW, by=operator)
     return World(qingyu, acme, version, draft, bill, invitation.member, price_list)
+
+
+@pytest.fixture
+def full(world, operator) -> World:
+    """The world with what changes, credits and coupons leave behind, row by row: nothing of it is in force."""
+    subscription = Subscription.objects.get(tenant=world.tenant)
+    owned = {"tenant": world.tenant, "subscription": subscription}
+    terms = {"version": world.version, "acceptance": subscription.acceptance}
+    migration = PriceMigration.objects.create(
+        version=world.version, from_on=NOW.date(), reason="短信涨价", announced_at=NOW, announced_by=operator
+    )
+    change = Change.objects.create(
+        **owned, **terms, kind="plan", status="withdrawn", effective_at=NOW, at=NOW, settled_at=NOW, migration=migration
+    )
+    FormerTerms.objects.create(**owned, **terms, change=change, anchor_on=NOW.date(), since=NOW, until=NOW)
+    coupon = Coupon.objects.create(
+        seller=world.seller, code="SPRING", percent=Decimal(10), duration="once", created_at=NOW
+    )
+    redeemed = Redemption.objects.create(
+        **owned, coupon=coupon, position=1, counted_from=NOW.date(), redeemed_at=NOW, used_up_at=NOW
+    )
+    charge, credit = Charge.objects.filter(tenant=world.tenant).order_by("pk")[:2]
+    AppliedDiscount.objects.create(tenant=world.tenant, charge=charge, redemption=redeemed, position=1, amount_minor=1)
+    ChargeCredit.objects.create(tenant=world.tenant, credit=credit, charge=charge, amount_minor=0, undiscounted_minor=0)
+    note = CreditNote.objects.get(tenant=world.tenant)
+    CreditedCharge.objects.create(
+        tenant=world.tenant, credit_note=note, charge=credit, position=1, amount_minor=0, gross_minor=0
+    )
+    return world
 
 
 def published_list(seller: Seller, group: CustomerGroup, plan: Plan, operator: User) -> PriceList:

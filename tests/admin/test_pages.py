@@ -36,13 +36,13 @@ def opened(desk, url: str, language: str, most: int) -> str:
 
 
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
-def test_it_opens_every_table(world, desk, language):
+def test_it_opens_every_table(full, desk, language):
     for model in ALL:
         opened(desk, address(model, "changelist"), language, LIST_QUERIES)
 
 
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
-def test_it_opens_every_record(world, desk, language):
+def test_it_opens_every_record(full, desk, language):
     empty = []
     for model in ALL:
         row = model._default_manager.first()
@@ -98,7 +98,7 @@ def test_it_exports_amounts_in_whole_units(world, desk):
     assert (row[heads.index("total")], row[heads.index("paid")]) == ("159.00", "10.00")
 
 
-def test_it_searches_every_table(world, desk):
+def test_it_searches_every_table(full, desk):
     for model in NOUNS:
         if admin.site._registry[model].search_fields:
             opened(desk, address(model, "changelist") + "?q=acme", "zh-hans", LIST_QUERIES)
