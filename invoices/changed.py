@@ -71,6 +71,8 @@ def _plan(change: Change, language: str) -> str:
     assert change.version is not None
     new, old = change.version.plan, plan_before(change)
     said = {"new": new.name_in(language), "old": old.name_in(language), "day": _day(change, language)}
+    if change.migration_id:
+        return _("From %(day)s on “%(new)s” has new prices") % said
     return _("From %(day)s on the plan is “%(new)s” in place of “%(old)s”") % said
 
 

@@ -46,6 +46,7 @@ class SubscriptionCard:
     version: int
     costs: tuple[controls.Cost, ...]
     waiting: tuple[changes.Waiting, ...]
+    new_prices: changes.NewPrices | None
     plans: str
     options: str
 
@@ -106,6 +107,7 @@ def card(visit: Visit, row: Subscription) -> SubscriptionCard:
         version=row.version.number,
         costs=costs,
         waiting=changes.waiting(visit, row.pk),
+        new_prices=changes.new_prices(visit, row),
         plans=visit.to("plans", row.pk),
         options=visit.to("options", row.pk),
     )
