@@ -91,7 +91,8 @@ def credits(
         share = Fraction(lowered[0]) / Fraction(lowered[1]) if lowered else Fraction(1)
         backs = give_back(lines, share)
         if backs:
-            quantity = -lowered[0] if lowered else clause.quantity_at(stretch.start if since < stretch.start else since)
+            seen_at = stretch.start if since < stretch.start else max(since, change.at)
+            quantity = -lowered[0] if lowered else clause.quantity_at(seen_at)
             worth = _credit(s, clause, stretch, since, backs, quantity or ONE)
             found.append(replace(_line(s, worth, change, on, stretch), corrects=backs[0].charge_id, gives_back=backs))
     return found

@@ -207,8 +207,10 @@ def _contract(s: Subscription, shelf: _Shelf) -> Contract:
         term_end_on=s.term_end_on,
         end_on=s.end_on,
         renews=renews,
-        # A trial that turned into the paid plan stays so, whatever becomes of renewal later.
-        trial_pays=version.after_trial == "pays" and (by_itself or s.status not in BEFORE_PAID),
+        # A trial that turned into the paid plan stays so, whatever becomes of renewal or of the plan later; one that was
+        # taken into a plan that has no trial goes on into it.
+        trial_pays=s.status not in BEFORE_PAID
+        or (by_itself and (version.after_trial == "pays" or not version.trial_days)),
         interval=Interval(version.interval),
         term=Interval(version.term),
         alignment=Alignment(s.alignment),
