@@ -1,10 +1,12 @@
 from django.urls import path
 
-from billing.api import coupons, packs, plans, rate, subscriptions
+from billing.api import coupons, moving, packs, plans, rate, subscriptions
 
 urlpatterns = [
     path("plans", plans.Plans.as_view(), name="plans"),
     path("plans/<int:pk>", plans.OnePlan.as_view(), name="plan"),
+    path("plans/<str:code>/migrations", moving.Migrations.as_view(), name="plan-migrations"),
+    path("plans/<str:code>/migrations/previews", moving.Previews.as_view(), name="plan-migration-previews"),
     path("coupons", coupons.Coupons.as_view(), name="coupons"),
     path("subscriptions/<int:pk>/coupons", coupons.Redeem.as_view(), name="subscription-coupons"),
     path("packs", packs.Packs.as_view(), name="packs"),

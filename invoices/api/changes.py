@@ -8,11 +8,12 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing import migrating
 from billing.api.fields import Exact
 from billing.api.plans import of_seller
 from billing.models import Change, Subscription
@@ -27,8 +28,23 @@ from tenants.api.frame import Strict
 from tenants.errors import NotAllowed, NotFound
 
 
+class AnnouncedView(serializers.Serializer[Any]):
+    """New prices that the seller announced, while they wait: what is fixed per period, and what the last period's usage costs more."""
+
+    reason = serializers.CharField()
+    announced_at = serializers.DateTimeField()
+    before = serializers.CharField()
+    after = serializers.CharField()
+    difference = serializers.CharField()
+    usage_difference = serializers.CharField(allow_null=True)
+    leaves_before = serializers.BooleanField()
+
+
 class ChangeView(serializers.Serializer[Change]):
-    """A change. `effective` is the first local day of the new state; what waits is `scheduled` until then."""
+    """A change. `effective` is the first local day of the new state; what waits is `scheduled` until then.
+
+    `migration` is the seller's announcement that made it. `announced` says what it does, as long as it waits.
+    """
 
     id = serializers.IntegerField()
     kind = serializers.ChoiceField(Change.Kind.choices)
@@ -42,6 +58,13 @@ class ChangeView(serializers.Serializer[Change]):
     after = Exact(allow_null=True)
     at = serializers.DateTimeField()
     settled_at = serializers.DateTimeField(allow_null=True)
+    migration = serializers.IntegerField(source="migration_id", allow_null=True)
+    announced = serializers.SerializerMethodField()
+
+    @extend_schema_field(AnnouncedView(allow_null=True))
+    def get_announced(self, row: Change) -> dict[str, Any] | None:
+        waits = row.migration is not None and row.status == Change.Status.SCHEDULED
+        return AnnouncedView(announced(row)).data if waits else None
 
     def get_effective(self, row: Change) -> str:
         return changed.effective_on(row).isoformat()
@@ -103,7 +126,7 @@ class ChangeFilter(filters.FilterSet):
 class Changes(frame.Rows, generics.ListCreateAPIView[Change]):
     """The changes of one subscription, newest first."""
 
-    queryset = Change.objects.select_related("subscription", "version__plan", "price").order_by("-id")
+    queryset = Change.objects.select_related("subscription", "version__plan", "price", "migration").order_by("-id")
     serializer_class = ChangeView
     filterset_class = ChangeFilter
 
@@ -147,6 +170,22 @@ def require_payer(request: Request, subscription: Subscription) -> None:
                 "What is deducted is confirmed by the customer: by a member on the pages, or by a program with the customer's key."
             )
         )
+
+
+def announced(change: Change) -> dict[str, Any]:
+    """Return what an announced change does to its subscription, by what is held now."""
+    assert change.migration is not None
+    move, currency = migrating.outlook(change, at=timezone.now()), change.subscription.currency
+    usage = move.usage_difference_minor
+    return {
+        "reason": change.migration.reason,
+        "announced_at": change.migration.announced_at,
+        "before": str(Money(move.before_minor, currency)),
+        "after": str(Money(move.after_minor, currency)),
+        "difference": str(Money(move.difference_minor, currency)),
+        "usage_difference": None if usage is None else str(Money(usage, currency)),
+        "leaves_before": bool(move.stays),
+    }
 
 
 def wish_of(said: dict[str, Any]) -> wishes.Wish:
