@@ -106,7 +106,8 @@ def group_up(charges: Sequence[Waiting], days: Mapping[int, Day] = MappingProxyT
         key = (None, cause) if cause else (day.charge_on, day.origin)
         group = found.setdefault(key, Group(_side(charge), day.charge_on, origin=cause or day.origin))
         group.charge_on = charge.due_on if cause else day.charge_on
-        group.charge_at = None if cause else later(Day(day.charge_on, group.charge_at), day).charge_at
+        # What a change brings that waited for its day was announced with that day, and is deducted then.
+        group.charge_at = later(Day(day.charge_on, group.charge_at), day).charge_at
         group.charges.append(charge)
     zeros = [charge for charge in charges if not charge.amount_minor]
     bills = [group for (on, _origin), group in found.items() if on is not None]
