@@ -11,7 +11,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 from psycopg.adapt import Dumper
 
-from tenants.errors import NoTransaction
+from tenants.errors import AskedWhileWriting, NoTransaction
 
 # Anything a column of ours holds; JSON columns take dicts and lists.
 Value = object
@@ -46,11 +46,16 @@ def among(column: str, ids: Iterable[int]) -> Among:
     return Among(models.F(column), models.Value(list(ids), ArrayField(models.BigIntegerField())))
 
 
+def _nothing_is_asked(*_args: Any) -> Any:
+    """Refuse a query: beside a COPY it would wait for its own connection for ever."""
+    raise AskedWhileWriting
+
+
 def copy_in(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write `rows` (values in the order of `columns`, which are database columns) in one COPY.
 
     Constraints and triggers apply as ever; column defaults of Python do not, so every column without a database
-    default must be named. Raises NoTransaction outside a transaction.
+    default must be named. Raises NoTransaction outside a transaction, and AskedWhileWriting when `rows` ask the database.
     """
     if not connection.in_atomic_block:
         raise NoTransaction
@@ -59,7 +64,8 @@ def copy_in(model: type[models.Model], columns: Sequence[str], rows: Iterable[Se
     with connection.wrap_database_errors, connection.connection.cursor() as cursor:
         for kind in (dict, list):
             cursor.adapters.register_dumper(kind, _Json)
-        with cursor.copy(f'COPY "{model._meta.db_table}" ({names}) FROM STDIN') as copy:
+        statement = f'COPY "{model._meta.db_table}" ({names}) FROM STDIN'
+        with connection.execute_wrapper(_nothing_is_asked), cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
 

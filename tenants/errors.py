@@ -76,3 +76,7 @@ class NoTransaction(RuntimeError):
 
     def __init__(self) -> None:
         super().__init__(_("This must be written in the transaction of its cause."))
+
+
+class AskedWhileWriting(RuntimeError):
+    """Rows that are being copied in asked the database, and would wait for ever: a mistake of the program."""
