@@ -153,23 +153,23 @@ def announce(
 
 @transaction.atomic
 def withdraw(migration: PriceMigration, *, at: datetime, by: User | None) -> int:
-    """Take an announcement back for everybody who has not moved yet; return how many stay where they are."""
+    """Take an announcement back for everybody who has not moved yet, and tell them; return how many stay where they are."""
     locked = PriceMigration.objects.select_for_update(no_key=True).get(pk=migration.pk)
     if locked.withdrawn_at:
         raise WrongState(_("This announcement was taken back before."))
-    waiting = locked.changes.filter(status=Change.Status.SCHEDULED).select_related("subscription").order_by("pk")
-    stay = 0
-    for change in waiting:
+    waiting = locked.changes.filter(status=Change.Status.SCHEDULED).order_by("pk")
+    staying = list(waiting.select_related("subscription__tenant", "subscription__seller", "subscription__plan"))
+    for change in staying:
         s = Subscription.objects.select_for_update(no_key=True).get(pk=change.subscription_id)
         s.changes_on = None
         s.save(update_fields=["changes_on"])
         switching.settle(change, Change.Status.WITHDRAWN, at)
-        stay += 1
     locked.withdrawn_at = at
     locked.save(update_fields=["withdrawn_at"])
+    notices.announce_many((_taken_back(change) for change in staying), at=at)
     target = f"plan_version:{locked.version_id}"
-    audit.record("plan.migration_withdrawn", tenant=None, target=target, at=at, by=by, stay=stay)
-    return stay
+    audit.record("plan.migration_withdrawn", tenant=None, target=target, at=at, by=by, stay=len(staying))
+    return len(staying)
 
 
 def _check(version: PlanVersion, on: date, at: datetime) -> None:
@@ -325,6 +325,22 @@ def _notice(change: Change, move: Move) -> NewNotice:
             "difference_minor": move.difference_minor,
             "usage_difference_minor": move.usage_difference_minor,
             "prices": list(_told(move.prices, s.currency, language)),
+        },
+    )
+
+
+def _taken_back(change: Change) -> NewNotice:
+    s = change.subscription
+    return NewNotice(
+        tenant=s.tenant,
+        seller=s.seller,
+        kind="price_change_withdrawn",
+        key=f"price-change-withdrawn:{change.pk}",
+        payload={
+            "tenant": s.tenant.name_in(s.tenant.language),
+            "path": f"/c/{s.tenant.code}/subscription/",
+            "plan": s.plan.name_in(s.tenant.language),
+            "first_day": local_day(change.effective_at, s.zone).isoformat(),
         },
     )
 

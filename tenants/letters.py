@@ -15,6 +15,7 @@ Every payload names `tenant` (the customer's short name); `recipient` (a person'
 | subscription_changed | effect, currency, total_minor, credited_minor, lines | by_name |
 | pack_lapsing | meter, unit, left, quantity, last_day | |
 | price_change_announced | plan, first_day, last_day, currency, before_minor, after_minor, difference_minor, prices | reason |
+| price_change_withdrawn | plan, first_day | |
 | quote_sent | number, plan, first_day, last_day, valid_until, to_its_end, currency, total_minor, lines | capitals |
 | quote_accepted | number, plan, by_name, first_day, currency, total_minor | |
 | member_invited | inviter, role | last_day |
@@ -51,6 +52,7 @@ REQUIRED: Mapping[str, frozenset[str]] = {
     "price_change_announced": frozenset(
         {"plan", "first_day", "last_day", "currency", "before_minor", "after_minor", "difference_minor", "prices"}
     ),
+    "price_change_withdrawn": frozenset({"plan", "first_day"}),
     "quote_sent": frozenset(
         {
             "number",

@@ -195,8 +195,7 @@ class PriceMigrationAdmin(Reading):
         question = Question(
             title=gettext("Take the migration to “%(version)s” back") % {"version": row.version},
             lead=gettext(
-                "All who have not moved yet keep the prices they have. Who moved already stays moved. Tell the others: "
-                "no mail goes out by itself."
+                "All who have not moved yet keep the prices they have, and are told by mail. Who moved already stays moved."
             ),
             button=gettext("Take it back"),
             back=address(row),

@@ -86,6 +86,7 @@ NOTICES = {
     "subscription_changed": gettext_lazy("subscription changed"),
     "pack_lapsing": gettext_lazy("resource pack lapses soon"),
     "price_change_announced": gettext_lazy("price change announced"),
+    "price_change_withdrawn": gettext_lazy("price change taken back"),
 }
 FACTS = {
     "measured": gettext_lazy("measured"),

@@ -108,6 +108,7 @@ def test_negotiated_prices_go_on(old, new):
 def test_it_is_taken_back_for_those_who_have_not_moved(acme, new):
     migration, _moves = announce(new)
     assert migrating.withdraw(migration, at=shop.at("2026-02-20 10:00"), by=None) == 1
+    assert Notice.objects.get(kind="price_change_withdrawn").payload["first_day"] == "2026-03-01"
     assert close(acme, "2026-04-01 00:00").version != new
     with pytest.raises(WrongState):
         migrating.withdraw(migration, at=shop.at("2026-02-21 10:00"), by=None)

@@ -85,6 +85,12 @@ def payloads(*, tenant, person, lines, reason, method, plan, role, pack, effect)
             "by_name": person,
         },
         "price_change_announced": price_change(always, plan, reason),
+        "price_change_withdrawn": {
+            **always,
+            "path": "/subscription/",
+            "plan": plan,
+            "first_day": "2026-12-01",
+        },
         "pack_lapsing": {
             **always,
             "path": "/subscription/packs/",
