@@ -88,6 +88,11 @@ def check(order: Order, prices: Sequence[Price]) -> None:
         check_consent(order.consent, tenant.pk, version.plan.seller_id, "")
 
 
+def comes_along(price: Price) -> bool:
+    """Return whether a contract is never without a price: the base of its plan."""
+    return price.kind == Price.Kind.BASE and not price.optional
+
+
 def _check_items(order: Order, by_code: Mapping[str, Price]) -> None:
     for code, quantity in order.quantities.items():
         price = _named(by_code, code, f"quantities.{code}")
@@ -99,6 +104,8 @@ def _check_items(order: Order, by_code: Mapping[str, Price]) -> None:
             raise Invalid(_("The quantity must not be below zero."), field=f"quantities.{code}")
         if quantity >= TOO_MANY:
             raise Invalid(_("The quantity is too large."), field=f"quantities.{code}")
+        if comes_along(price) and quantity < 1:
+            raise Invalid(_("“%(code)s” belongs to the plan anyhow.") % {"code": code}, field=f"quantities.{code}")
     for number, code in enumerate(order.modules):
         if not _named(by_code, code, f"modules[{number}]").optional:
             raise Invalid(_("“%(code)s” belongs to the plan anyhow.") % {"code": code}, field=f"modules[{number}]")

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from billing import adjusting, changing, contracts, switching
+from billing import adjusting, changing, contracts, orders, switching
 from billing.changing import Changed
 from billing.charges import write
 from billing.charging import split_at
@@ -37,6 +37,8 @@ def set_quantity(subscription: Subscription, code: str, quantity: Decimal, *, at
     price = _price(s, code)
     if price.kind == Price.Kind.USAGE:
         raise Invalid(_("“%(code)s” is charged by usage; it has no quantity.") % {"code": code}, field="price")
+    if orders.comes_along(price) and quantity < 1:
+        raise Invalid(_("“%(code)s” belongs to the plan anyhow.") % {"code": code}, field="quantity")
     return _set(s, price, quantity, at=at, by=by)
 
 
