@@ -4,6 +4,7 @@ import re
 
 import pytest
 import time_machine
+from django.urls import reverse
 
 from billing import catalogue
 from billing.models import Change, Price, PriceMigration
@@ -45,7 +46,7 @@ def test_it_shows_who_moves_and_announces_exactly_that(desk, new, world):
     # The base was agreed at 99.00 and stays: 99.00 + 3 × 20.00 = 159.00, then 99.00 + 3 × 25.00 = 174.00
     for text in ("¥159.00", "¥174.00", "+¥15.00", "It ends before.", "1 move and are told by mail, 1 stay."):
         assert text in page
-    assert f"/admin/compare/?prices=version:{new.pk}" in page.replace("&amp;", "&") or "prices=version:" in page
+    assert f'href="{reverse("admin:compare_prices")}?prices=version:{new.pk}&amp;months=12"' in page
     assert not PriceMigration.objects.exists()
     answer = announce(desk, new)
     assert answer.status_code == 302, said(answer)
