@@ -207,10 +207,7 @@ def _contract(s: Subscription, shelf: _Shelf) -> Contract:
         term_end_on=s.term_end_on,
         end_on=s.end_on,
         renews=renews,
-        # A trial that turned into the paid plan stays so, whatever becomes of renewal or of the plan later; one that was
-        # taken into a plan that has no trial goes on into it.
-        trial_pays=s.status not in BEFORE_PAID
-        or (by_itself and (version.after_trial == "pays" or not version.trial_days)),
+        trial_pays=s.status not in BEFORE_PAID or (by_itself and _goes_on(s)),
         interval=Interval(version.interval),
         term=Interval(version.term),
         alignment=Alignment(s.alignment),
@@ -224,6 +221,11 @@ def _contract(s: Subscription, shelf: _Shelf) -> Contract:
         changes_rhythm=bool(waiting and waiting.version and waiting.version.interval != version.interval),
         ended_at=s.ended_at,
     )
+
+
+def _goes_on(s: Subscription) -> bool:
+    """Return whether a trial turns into what it tries, unless it is cancelled; one taken into a plan without trial does."""
+    return s.cancelled_at is None and (s.version.after_trial == "pays" or not s.version.trial_days)
 
 
 def _former_clauses(s: Subscription, terms: FormerTerms, shelf: _Shelf) -> list[Clause]:
