@@ -100,12 +100,12 @@ def left_of(budgets: dict[int, int]) -> dict[int, int]:
 
 
 def periods_from(period_ids: Iterable[int]) -> list[BillingPeriod]:
-    """Return the named periods and all of their subscriptions that are not over before these begin."""
+    """Return the named periods and all of their subscriptions that are not over before these begin; also empty ones."""
     named = list(BillingPeriod.objects.filter(among("pk", list(period_ids))))
     if not named:
         return []
     first = min(period.start for period in named)
-    return list(BillingPeriod.objects.filter(among("subscription", {p.subscription_id for p in named}), end__gt=first))
+    return list(BillingPeriod.objects.filter(among("subscription", {p.subscription_id for p in named}), end__gte=first))
 
 
 def write(rows: Sequence[Applied]) -> None:

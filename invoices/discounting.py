@@ -78,6 +78,8 @@ def _plan_periods(period_ids: Iterable[int]) -> dict[int, BillingPeriod]:
         period.pk: max(
             (whole for whole in by_subscription[period.subscription_id] if whole.start <= period.start < whole.end),
             key=lambda whole: RANK[whole.interval],
+            # A period that was cut on its first day is empty, and none may hold its start.
+            default=period,
         )
         for period in known
     }
