@@ -87,7 +87,9 @@ def credits(
         if not given or stretch is None or stretch.id is None or stretch.trial or clause.price_id is None:
             continue
         by_second = clause.proration == "second"
-        lines = settled.still_to_come(stretch, [clause.price_id], since, by_second=by_second)[clause.price_id]
+        lines = settled.still_to_come(
+            stretch, [clause.price_id], since, by_second=by_second, in_force_since=clause.since
+        )[clause.price_id]
         share = Fraction(lowered[0]) / Fraction(lowered[1]) if lowered else Fraction(1)
         backs = give_back(lines, share)
         if backs:

@@ -13,14 +13,13 @@ from datetime import date, datetime, timedelta
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from billing import adjusting, closing, contracts, switching, timing
-from billing.charges import Line, write
+from billing import adjusting, closing, contracts, replacing, switching, timing
+from billing.charges import write
 from billing.charging import split_at
-from billing.models import Acceptance, BillingPeriod, Change, Charge, PlanVersion, PriceList, Subscription
+from billing.models import Acceptance, Change, Charge, PlanVersion, PriceList, Subscription
 from billing.models.catalogue import Status
 from billing.terms import Contract, Stretch
 from tenants import audit
-from tenants.bulk import mark
 from tenants.errors import Invalid, WrongState
 from tenants.models import User
 from usage.periods import Interval, local_day, local_midnight
@@ -62,8 +61,6 @@ def change_plan(
     if s.status == State.PENDING or switching.is_in_trial(s, at):
         switching.switch(s, change, at=at)
         closing.close([s.pk], at=at, confirmed=change)
-    elif version.interval != s.version.interval:
-        _turn(s, contract, current, change, at=at)
     else:
         _replace(s, contract, current, change, at=at)
     return told(change)
@@ -87,10 +84,16 @@ def cancel(subscription: Subscription, *, when: str = "period_end", at: datetime
         raise WrongState(_("This subscription is cancelled already."))
     over = local_midnight(s.trial_end_on if s.trial_end_on and switching.is_in_trial(s, at) else s.term_end_on, s.zone)
     s.cancelled_at = at
-    s.save(update_fields=["cancelled_at"])
-    if s.end_on is None:
+    # A paused one may be over already; the close sees to it.
+    s.next_at = min(s.next_at or at, max(over, at))
+    s.save(update_fields=["cancelled_at", "next_at"])
+    # Where a change of plan waits it ends with the new term, which is not known yet.
+    if s.end_on is None and s.changes_on is None:
         switching.last_until(s, over)
-    return Changed(record(s, Kind.CANCEL, over, Change.Status.SCHEDULED, at=at, by=by))
+    change = record(s, Kind.CANCEL, over, Change.Status.SCHEDULED, at=at, by=by)
+    closing.close([s.pk], at=at)
+    change.refresh_from_db()
+    return Changed(change)
 
 
 @transaction.atomic
@@ -100,6 +103,8 @@ def keep(subscription: Subscription, *, at: datetime, by: User | None) -> Change
     A new price that the seller announced is not the customer's to withdraw: he may leave.
     """
     s = lock(subscription, at=at)
+    if s.status == State.ENDED:
+        raise WrongState(_("This subscription is over already."))
     waiting = list(s.changes.filter(status=Change.Status.SCHEDULED, migration=None).order_by("pk"))
     if not waiting:
         raise WrongState(_("Nothing waits that could be withdrawn."))
@@ -139,7 +144,11 @@ def resume(subscription: Subscription, *, at: datetime, by: User | None) -> Chan
 
 
 def lock(subscription: Subscription, *, at: datetime) -> Subscription:
-    """Close what is due, lock the subscription, and return it with version and seller."""
+    """Lock the subscription, close what is due, and return it with version and seller.
+
+    It waits for a run that holds it: nothing is changed beside a close that may yet be taken back.
+    """
+    Subscription.objects.select_for_update(no_key=True).get(pk=subscription.pk)
     closing.close([subscription.pk], at=at)
     locked = Subscription.objects.select_for_update(of=("self",), no_key=True)
     return locked.select_related("version__plan", "seller", "tenant").get(pk=subscription.pk)
@@ -182,6 +191,8 @@ def take_back(s: Subscription, change: Change, *, at: datetime) -> None:
     if change.kind == Kind.PLAN:
         s.changes_on = None
         s.save(update_fields=["changes_on"])
+        if s.cancelled_at and s.end_on is None:
+            switching.last_until(s, local_midnight(s.term_end_on, s.zone))
     elif change.kind == Kind.CANCEL:
         s.cancelled_at = None
         s.save(update_fields=["cancelled_at"])
@@ -219,6 +230,8 @@ def _wait(s: Subscription, version: PlanVersion, on: date, *, at: datetime, by: 
     change = _record(s, version, local_midnight(on, s.zone), Change.Status.SCHEDULED, at=at, by=by)
     s.changes_on = on
     s.save(update_fields=["changes_on"])
+    if s.cancelled_at and s.end_on is None:
+        switching.last_until(s, None)
     return Changed(change)
 
 
@@ -262,48 +275,22 @@ def _check_plan(s: Subscription, version: PlanVersion) -> None:
 def _replace(
     s: Subscription, contract: Contract, current: Mapping[Interval, Stretch], change: Change, *, at: datetime
 ) -> None:
-    """Change within the running periods: their rest is given back and charged at the new prices."""
-    on = local_day(at, s.zone)
-    back = adjusting.credits(
-        s, contract.clauses, current, split_at(s.version.proration, at, s.zone), change=change, on=on
-    )
-    switching.switch(s, change, at=at)
-    fresh = contracts.load([s])[s.pk]
-    lines: list[Line] = []
-    for clause in fresh.clauses:
-        running = current.get(clause.interval)
-        if running and running.start <= s.terms_since < running.end:
-            line = adjusting.charge(s, clause, running, s.terms_since, change=change, on=on)
-            lines += [line] if line else []
-    write([*back, *lines], periods={}, at=at)
-    # A rhythm that the old plan did not have begins now.
+    """Change now: what runs is given back and charged anew, or ends where the rhythm turns (rules 3 and 7)."""
+    turns = change.version is not None and change.version.interval != s.version.interval
+    split = change.effective_at if turns else split_at(s.version.proration, at, s.zone)
+    running = {k: one for k, one in current.items() if one.start <= split < one.end}
+    replacing.replace(s, contract, running, change, given_back_from=split, at=at)
+    # The old periods close, and what the old plan did not have begins now.
     closing.close([s.pk], at=at, confirmed=change)
-
-
-def _turn(
-    s: Subscription, contract: Contract, current: Mapping[Interval, Stretch], change: Change, *, at: datetime
-) -> None:
-    """Change to another rhythm: every running period closes that day, and new ones begin from a new anchor (rule 3)."""
-    on, split = local_day(change.effective_at, s.zone), change.effective_at
-    back = adjusting.credits(s, contract.clauses, current, split, change=change, on=on)
-    cut(current, split)
-    write(back, periods={}, at=at)
-    s.changes_on, s.next_at = on, split
-    s.save(update_fields=["changes_on", "next_at"])
-    closing.close([s.pk], at=at, confirmed=change)
-    change.refresh_from_db()
-
-
-def cut(current: Mapping[Interval, Stretch], at: datetime) -> None:
-    """Let the periods that run at an instant end with it; what they are a part of stays their denominator."""
-    running = [one.id for one in current.values() if one.start <= at < one.end and one.id is not None]
-    mark(BillingPeriod, "end", at, running)
 
 
 def _cancel_now(s: Subscription, *, at: datetime, by: User | None) -> Changed:
     contract, current = _now(s)
     for change in s.changes.filter(status=Change.Status.SCHEDULED):
-        take_back(s, change, at=at)
+        if change.kind == Kind.CANCEL:
+            switching.settle(change, Change.Status.WITHDRAWN, at)
+        else:
+            take_back(s, change, at=at)
     # The day of a cancellation is used (rule 4).
     following = local_midnight(local_day(at, s.zone) + DAY, s.zone)
     over = max(at if s.version.proration == "second" else following, local_midnight(s.start_on, s.zone))
@@ -313,7 +300,7 @@ def _cancel_now(s: Subscription, *, at: datetime, by: User | None) -> Changed:
     if s.version.refund == PlanVersion.Refund.PRO_RATA:
         back = adjusting.credits(s, contract.clauses, current, over, change=change, on=local_day(at, s.zone))
         write(back, periods={}, at=at)
-    cut(current, over)
+    replacing.cut(current, over)
     switching.end_items(s, over)
     s.end_on = s.start_on if s.status == State.PENDING else local_day(over - MOMENT, s.zone) + DAY
     s.status, s.ended_at, s.next_at = State.ENDED, over, min(over, s.next_at or over)

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Func, Value
 
-from billing import commitments, contracts, covering, late, planning, switching, trials
+from billing import commitments, contracts, covering, late, planning, replacing, switching, trials
 from billing.charges import Line, write
 from billing.charging import Measure, Worth, in_advance, in_arrears, is_metered
 from billing.measures import Question, measure
@@ -67,7 +67,9 @@ def close(
     while pending:
         rounds.append(_round(pending, at, confirmed))
         # A change of plan that has waited for its day comes between what falls due before it and after it.
-        pending = switching.apply([work.subscription for work in rounds[-1].works if _changes_now(work, at)], at=at)
+        pending = replacing.apply(
+            [(work.subscription, work.contract) for work in rounds[-1].works if _changes_now(work, at)], at=at
+        )
     works = [work for one in rounds for work in one.works]
     lines = [line for one in rounds for line in one.lines]
     agreed = {work.subscription.pk: work.contract for work in works}

@@ -52,7 +52,7 @@ class _Terms:
         """Return the day on which the contract is over, if that is on or before `day`; renew terms on the way."""
         contract = self.contract
         if contract.trial_end_on and not contract.trial_pays and contract.trial_end_on <= day:
-            return contract.trial_end_on
+            return min(contract.trial_end_on, contract.end_on or contract.trial_end_on)
         while self.end <= day:
             if contract.end_on and contract.end_on <= self.end:
                 break
@@ -66,7 +66,7 @@ class _Terms:
         """Return the last day known by now, after which nothing is billed."""
         contract = self.contract
         if contract.trial_end_on and not contract.trial_pays:
-            return contract.trial_end_on
+            return min(contract.trial_end_on, contract.end_on or contract.trial_end_on)
         ends = [day for day in (contract.end_on, None if contract.renews else self.end) if day]
         return min(ends, default=None)
 
@@ -158,7 +158,7 @@ def _stretches(
 def _next(contract: Contract, interval: Interval, day: date, terms: _Terms) -> Stretch:
     """Return the period of a rhythm that begins on `day`: the trial, or the schedule's, cut where the contract ends."""
     if contract.trial_end_on and day < contract.trial_end_on:
-        end = contract.trial_end_on
+        end = min(contract.trial_end_on, contract.end_on or contract.trial_end_on)
         return Stretch(interval, Span(0, day, end, day, end, contract.zone), trial=True)
     span = _span(contract.schedule(interval), day)
     if span.start < day:

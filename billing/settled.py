@@ -27,17 +27,27 @@ def lines_of(charges: Sequence[Charge]) -> dict[int, Charged]:
 
 
 def still_to_come(
-    stretch: Stretch, price_ids: Iterable[int], since: datetime, *, by_second: bool
+    stretch: Stretch,
+    price_ids: Iterable[int],
+    since: datetime,
+    *,
+    by_second: bool,
+    in_force_since: datetime | None = None,
 ) -> dict[int, list[Charged]]:
-    """Return, by price, the lines charged in a period that cover time from `since` on, with what of them is still to come."""
-    charges = list(
-        Charge.objects.filter(
-            period=stretch.id,
-            price__in=list(price_ids),
-            undiscounted_minor__gt=0,
-            service_end_on__gt=local_day(since, stretch.span.zone),
-        ).order_by("pk")
+    """Return, by price, the lines charged in a period that cover time from `since` on, with what of them is still to come.
+
+    A plan that was left and taken again is in force since then: what was charged before was given back when it was left.
+    """
+    zone = stretch.span.zone
+    lines = Charge.objects.filter(
+        period=stretch.id,
+        price__in=list(price_ids),
+        undiscounted_minor__gt=0,
+        service_end_on__gt=local_day(since, zone),
     )
+    if in_force_since:
+        lines = lines.filter(service_start_on__gte=local_day(in_force_since, zone))
+    charges = list(lines.order_by("pk"))
     nets = discounts.nets(charge.pk for charge in charges)
     given = _given(charge.pk for charge in charges)
     found: dict[int, list[Charged]] = defaultdict(list)

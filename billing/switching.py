@@ -8,11 +8,14 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
+from django.db import IntegrityError, transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Func, Value
+from django.utils.translation import gettext as _
 
 from billing import contracts
 from billing.models import Change, FormerTerms, PlanVersion, Price, Subscription, SubscriptionItem
+from billing.orders import Overlapping
 from billing.terms import Contract
 from usage.periods import Alignment, Interval, Schedule, local_day, local_midnight
 
@@ -35,18 +38,12 @@ FIELDS = [
 ]
 
 
-def apply(due: Sequence[Subscription], *, at: datetime) -> list[Subscription]:
-    """Switch the subscriptions whose scheduled change of plan has come; return them as they are now, due again."""
-    if not due:
-        return []
+def waiting(subscriptions: Sequence[Subscription]) -> dict[int, Change]:
+    """Return the change of plan that waits, by its subscription."""
     changes = Change.objects.filter(
-        subscription__in=[s.pk for s in due], kind=Change.Kind.PLAN, status=Change.Status.SCHEDULED
+        subscription__in=[s.pk for s in subscriptions], kind=Change.Kind.PLAN, status=Change.Status.SCHEDULED
     )
-    waiting = {change.subscription_id: change for change in changes.select_related("version__plan")}
-    for s in due:
-        s.refresh_from_db()
-        switch(s, waiting[s.pk], at=at)
-    return contracts.with_terms(Subscription.objects.filter(pk__in=[s.pk for s in due]).order_by("pk"))
+    return {change.subscription_id: change for change in changes.select_related("version__plan")}
 
 
 def switch(s: Subscription, change: Change, *, at: datetime) -> None:
@@ -72,7 +69,8 @@ def switch(s: Subscription, change: Change, *, at: datetime) -> None:
         since=s.terms_since,
         until=split,
     )
-    _carry_over(s, version, split, at=at)
+    # What was bought before the change on its own day goes on too, though the change counts from midnight.
+    _carry_over(s, version, split, seen_at=max(split, change.at), at=at)
     _reckon_terms(s, change, on)
     s.plan, s.version, s.price_list, s.acceptance = version.plan, version, change.price_list, change.acceptance
     s.first_on, s.terms_since, s.changes_on = on, split, None
@@ -118,10 +116,19 @@ def settle(change: Change, status: str, at: datetime) -> None:
 
 
 def last_until(s: Subscription, over: datetime | None) -> None:
-    """Let a subscription's time in force end at an instant; None leaves it open."""
-    Subscription.objects.filter(pk=s.pk).update(
-        during=Func(Func("during", function="lower"), Value(over), function="tstzrange")
-    )
+    """Let a subscription's time in force end at an instant; None leaves it open.
+
+    Raises Overlapping where the customer has ordered what follows it.
+    """
+    try:
+        with transaction.atomic():
+            Subscription.objects.filter(pk=s.pk).update(
+                during=Func(Func("during", function="lower"), Value(over), function="tstzrange")
+            )
+    except IntegrityError as error:
+        if "subscription_no_overlap" not in str(error):
+            raise
+        raise Overlapping(_("Another subscription of this product follows this one. End that one first.")) from None
 
 
 def hold(s: Subscription, price: Price, quantity: Decimal | None, since: datetime) -> None:
@@ -177,9 +184,9 @@ def taken_over(prices: Sequence[Price], before: Mapping[str, Decimal]) -> Iterat
             yield price, Decimal(price.kind != Price.Kind.SEAT)
 
 
-def _carry_over(s: Subscription, version: PlanVersion, split: datetime, *, at: datetime) -> None:
+def _carry_over(s: Subscription, version: PlanVersion, split: datetime, *, seen_at: datetime, at: datetime) -> None:
     """Let what is held go on under the new prices of the same code, and what is leaving leave when it was to leave."""
-    before = held(s, list(Price.objects.filter(version=s.version_id)), split)
+    before = held(s, list(Price.objects.filter(version=s.version_id)), seen_at)
     leaving = list(s.changes.filter(kind=Change.Kind.QUANTITY, status=Change.Status.SCHEDULED).select_related("price"))
     end_items(s, split)
     stays = version.interval == s.version.interval

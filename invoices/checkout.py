@@ -19,7 +19,7 @@ from billing.models import Change, Charge, PlanVersion, Subscription
 from billing.orders import Order
 from invoices import announcing, changed, collection, drafting, issuing
 from invoices.models import CreditNote, Invoice, InvoiceLine
-from tenants.models import Member, User
+from tenants.models import Member, Tenant, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ def change_plan(
     subscription: Subscription, version: PlanVersion, *, when: str | None = None, at: datetime, by: User | None
 ) -> Confirmed:
     """Change the plan, now or at the period's end (rule 6 where not said)."""
+    _up_to_date(subscription, at=at)
     return _of(subscription, changing.change_plan(subscription, version, when=when, at=at, by=by), at=at, by=by)
 
 
@@ -75,42 +76,49 @@ def set_quantity(
     subscription: Subscription, code: str, quantity: Decimal, *, at: datetime, by: User | None
 ) -> Confirmed:
     """Set how many seats, or of another price, are held."""
+    _up_to_date(subscription, at=at)
     return _of(subscription, quantities.set_quantity(subscription, code, quantity, at=at, by=by), at=at, by=by)
 
 
 @transaction.atomic
 def add_module(subscription: Subscription, code: str, *, at: datetime, by: User | None) -> Confirmed:
     """Take an optional price from now on."""
+    _up_to_date(subscription, at=at)
     return _of(subscription, quantities.add_module(subscription, code, at=at, by=by), at=at, by=by)
 
 
 @transaction.atomic
 def remove_module(subscription: Subscription, code: str, *, at: datetime, by: User | None) -> Confirmed:
     """Give an optional price up."""
+    _up_to_date(subscription, at=at)
     return _of(subscription, quantities.remove_module(subscription, code, at=at, by=by), at=at, by=by)
 
 
 @transaction.atomic
 def cancel(subscription: Subscription, *, when: str = "period_end", at: datetime, by: User | None) -> Confirmed:
     """Cancel now, or with the term."""
+    _up_to_date(subscription, at=at)
     return _of(subscription, changing.cancel(subscription, when=when, at=at, by=by), at=at, by=by)
 
 
 @transaction.atomic
 def keep(subscription: Subscription, *, at: datetime, by: User | None) -> Confirmed:
     """Withdraw a cancellation and what else waits."""
+    _up_to_date(subscription, at=at)
     return _of(subscription, changing.keep(subscription, at=at, by=by), at=at, by=by)
 
 
 @transaction.atomic
 def pause(subscription: Subscription, *, at: datetime, by: User | None) -> Confirmed:
     """Pause from the period's end on."""
+    _up_to_date(subscription, at=at)
     return _of(subscription, changing.pause(subscription, at=at, by=by), at=at, by=by)
 
 
 @transaction.atomic
 def resume(subscription: Subscription, *, at: datetime, by: User | None) -> Confirmed:
     """End a pause; the rest of the running period is charged."""
+    _up_to_date(subscription, at=at)
     return _of(subscription, changing.resume(subscription, at=at, by=by), at=at, by=by)
 
 
@@ -141,6 +149,16 @@ def papers(confirmed: Confirmed) -> Preview:
         list(CreditNote.objects.filter(pk__in=confirmed.credit_notes).select_related("invoice").order_by("pk")),
         list(charges.select_related("price").order_by("pk")) if cause else [],
     )
+
+
+def _up_to_date(subscription: Subscription, *, at: datetime) -> None:
+    """Close and draft what the payer's contracts owe by now, so that what is given back of it is known after discount."""
+    whose = Subscription.objects.select_related("tenant").get(pk=subscription.pk)
+    payer = whose.tenant.payer_id
+    Tenant.objects.select_for_update(no_key=True).get(pk=payer)
+    due = Subscription.objects.due(at).filter(payer=payer).order_by("pk").values_list("pk", flat=True)
+    closing.close(list(due), at=at)
+    drafting.draft([payer], at=at)
 
 
 def _of(subscription: Subscription, changed: Changed, *, at: datetime, by: User | None) -> Confirmed:

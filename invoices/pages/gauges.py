@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from billing import formatting, previewing
 from billing.models import Subscription
 from billing.money import Money
-from billing.terms import Clause
 from billing.previewing import UsageSoFar
+from billing.terms import Clause
 from invoices.pages import meters, wording
 from invoices.pages.tables import address
 from invoices.pages.visit import Visit

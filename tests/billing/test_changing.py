@@ -262,3 +262,27 @@ def test_its_preview_knows_a_change_that_waits(small, large):
     ]
     # What was used until then is at the old price.
     assert [use.so_far.amount_minor for use in told.usage] == [20_00]
+
+
+@pytest.mark.parametrize("interval", ["month", "quarter"])
+def test_a_shorter_period_that_runs_across_a_change_that_waited_is_settled(qingyu, interval):
+    weekly = {"code": "wk", "kind": "module", "optional": True, "interval": "week", "model": "flat"}
+    dear = plan(qingyu, "dear", base("620.00"), weekly | {"amount": "70.00"})
+    cheap = plan(
+        qingyu,
+        "cheap",
+        base("310.00"),
+        weekly | {"amount": "35.00"},
+        interval=interval,
+        term="year" if interval != "month" else "month",
+    )
+    acme = start(dear, "2026-04-01", modules=["wk"])
+    close(acme, "2026-04-29 00:00")
+    change(acme, cheap, "2026-04-30 10:00", "period_end")
+    close(acme, "2026-05-01 00:00")
+    # The week from 29 April to 6 May: 5 of 7 days come back at 70.00 and, where the rhythm stays, cost 35.00 again.
+    lines = [line[2:] for line in shown(acme, reason="change")]
+    again = [("2026-05-01", "2026-05-06", "1", 25_00)] if interval == "month" else []
+    assert lines == [("2026-05-01", "2026-05-06", "1", -50_00), *again]
+    weeks = [line[2:4] for line in shown(acme, reason="period") if line[0] == "wk"][5:]
+    assert weeks == ([] if interval == "month" else [("2026-05-01", "2026-05-08")])

@@ -1,5 +1,6 @@
 """Cancellation and pause, and what waits under them: each line reckoned by hand (CONTRACTS rules 3, 4 and 7)."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -189,3 +190,40 @@ def test_usage_of_a_cancellation_by_the_second_is_asked_for_that_day(qingyu):
         ("messages", "period", "2026-01-01", "2026-01-17", "200", 10_00),
     ]
     assert {str(charge.due_on) for charge in Charge.objects.filter(code="messages")} == {"2026-01-16"}
+
+
+def test_a_paused_subscription_that_is_cancelled_ends(small):
+    acme = start(small)
+    changing.pause(acme, at=shop.at("2026-01-12 10:00"), by=None)
+    close(acme, "2026-04-01 00:00")
+    changing.cancel(acme, at=shop.at("2026-04-11 10:00"), by=None)
+    acme.refresh_from_db()
+    assert acme.status == "ended"
+
+
+def successor(acme, version, on="2026-02-01"):
+    order = subscriptions.Order(tenant=acme.tenant, version=version, start_on=date.fromisoformat(on))
+    return subscriptions.start_one(order, at=shop.at("2026-01-15 10:00"), by=None)
+
+
+def test_it_refuses_to_go_on_into_its_successor(small, large):
+    acme = start(small)
+    changing.cancel(acme, at=shop.at("2026-01-12 10:00"), by=None)
+    successor(acme, large)
+    with pytest.raises(subscriptions.Overlapping):
+        changing.keep(acme, at=shop.at("2026-01-16 10:00"), by=None)
+    acme.refresh_from_db()
+    assert acme.cancelled_at
+    changing.cancel(acme, when="now", at=shop.at("2026-01-17 10:00"), by=None)
+
+
+def test_a_successor_is_refused_while_a_change_of_plan_waits(qingyu, large):
+    quarterly = plan(qingyu, "quarterly", base("299.00"), term="quarter")
+    acme = start(large)
+    change(acme, quarterly, "2026-01-11 10:00", "period_end")
+    changing.cancel(acme, at=shop.at("2026-01-12 10:00"), by=None)
+    with pytest.raises(subscriptions.Overlapping):
+        successor(acme, large)
+    assert close(acme, "2026-05-01 00:00").status == "ended"
+    # The new term counts on the anchor's grid, and ends on 1 April.
+    assert [line[2] for line in shown(acme)] == ["2026-01-01", "2026-02-01", "2026-03-01"]
