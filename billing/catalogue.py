@@ -155,13 +155,18 @@ def _check_price(price: Price, version: PlanVersion, path: str) -> None:
 
 
 def _check_matches(prices: Iterable[Price]) -> None:
-    """Refuse two prices of one meter that would both charge the same event."""
+    """Refuse two prices of one meter of which one charges some of the other's events: it is hard to see which.
+
+    Two that charge the very same events are two prices of one thing, and each has its line.
+    """
     seen: dict[int, list[tuple[int, Price]]] = {}
     for number, price in enumerate(prices):
         if price.meter_id is None:
             continue
         for _n, other in seen.setdefault(price.meter_id, []):
             both = set(price.match) & set(other.match)
+            if price.match == other.match:
+                continue
             if not any(price.match[key] != other.match[key] for key in both) and bool(price.match) == bool(other.match):
                 raise Invalid(
                     _("“%(one)s” and “%(two)s” would both charge the same events; tell them apart by a property.")

@@ -68,7 +68,8 @@ class Line:
 def write(lines: Iterable[Line], *, periods: Mapping[PeriodKey, int], at: datetime) -> None:
     """Write charges; a charge that exists already (period, code, reason, cause) raises IntegrityError."""
     lines = list(lines)
-    rows = (_row(line, _id(line.period, periods), at) for line in lines)
+    # A list: nothing may be asked of the database while rows are copied into it.
+    rows = [_row(line, _id(line.period, periods), at) for line in lines]
     if any(line.gives_back for line in lines):
         numbers = list(zip(reserve(Charge, len(lines)), lines, strict=True))
         copy_in(Charge, ["id", *COLUMNS], ((n, *row) for (n, _line), row in zip(numbers, rows, strict=True)))

@@ -87,7 +87,7 @@ def in_arrears(
         return []
     if clause.meter:
         return [of_usage(clause, stretch, measured or Measure(ZERO), currency=currency)]
-    held = _held(clause, part)
+    held = _held(clause, _by_days(clause, part))
     if clause.one_off or clause.proration == "none":
         held = [max(held, key=lambda piece: piece[1])] if held else []
         return [of_share(clause, stretch, q, piece.start, Share(1, 1), currency=currency) for piece, q in held]
@@ -183,6 +183,13 @@ def _charged_in(clause: Clause, stretch: Stretch, first: date) -> bool:
     if stretch.trial or clause.interval != stretch.interval:
         return False
     return not clause.one_off or stretch.span.start == first
+
+
+def _by_days(clause: Clause, part: Part) -> Part:
+    """Return the part without the day in the middle of which another plan took its place: that is the new one's (rule 4)."""
+    if clause.proration == "second" or part.end != clause.until:
+        return part
+    return replace(part, end=local_midnight(local_day(part.end, part.zone), part.zone))
 
 
 def _held(clause: Clause, part: Part) -> list[tuple[Part, Decimal]]:

@@ -154,9 +154,12 @@ class Charge(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("charge"), _("charges")
         constraints = [
-            # A change of plan gives back and charges in one period under one code: the credit names what it corrects.
+            # A change of plan gives back and charges in one period under one code: the credit names what it corrects, and
+            # two plans that stood on one day have prices of their own.
             models.UniqueConstraint(
-                name="charge_once", fields=["period", "code", "reason", "cause", "corrects"], nulls_distinct=False
+                name="charge_once",
+                fields=["period", "code", "price", "reason", "cause", "corrects"],
+                nulls_distinct=False,
             ),
             models.CheckConstraint(
                 name="charge_reason_known", condition=Q(reason__in=["period", "change", "late", "cap", "correction"])

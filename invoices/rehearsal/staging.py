@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from billing import defining, discounts, wallets
 from billing.money import Money
@@ -106,7 +107,7 @@ def _seller(story: Story, token: str) -> Seller:
 def _catalogue(story: Story, seller: Seller) -> None:
     at = story.begins
     try:
-        defining.define_meters(seller, story.meters, at=at)
+        defining.define_meters(seller, [*story.meters, *_named(story)], at=at)
     except DomainError as refusal:
         raise type(refusal)(refusal.message, field=f"catalogue.{refusal.field}") from None
     # A plan that follows another's trial must be there before that one is published.
@@ -114,6 +115,14 @@ def _catalogue(story: Story, seller: Seller) -> None:
         defining.define_plan(seller, plan, at=at, by=None, path=path)
     for path, coupon in story.coupons:
         discounts.define(seller, coupon, at=at, by=None, path=path)
+
+
+def _named(story: Story) -> list[Mapping[str, Any]]:
+    """Return the meters that prices name and the story does not describe: sums, as the story printed in CONTRACTS has one."""
+    described = {meter.get("code") for meter in story.meters}
+    prices = [price for _path, plan in story.plans for price in plan.get("prices") or () if isinstance(price, Mapping)]
+    named = dict.fromkeys(price["meter"] for price in prices if isinstance(price.get("meter"), str) and price["meter"])
+    return [{"code": code, "aggregation": "sum"} for code in named if code not in described]
 
 
 def _tenants(story: Story, token: str) -> dict[str, Tenant]:

@@ -86,9 +86,8 @@ def test_the_database_seals_a_published_version(qingyu, statement):
         ([BASE], {"interval": "month", "term": "week"}, "plan.term"),
         ([BASE], {"currency": "ZZZ"}, "plan.currency"),
         ([BASE | {"interval": "year"}], {"interval": "month"}, "plan.prices[0].interval"),
-        ([SMS | {"code": "a"}, SMS | {"code": "b"}], {}, "plan.prices[1].match"),
         (
-            [SMS | {"code": "a", "match": {"region": "x"}}, SMS | {"code": "b", "match": {"region": "x"}}],
+            [SMS | {"code": "a", "match": {"region": "x"}}, SMS | {"code": "b", "match": {"kind": "y"}}],
             {},
             "plan.prices[1].match",
         ),
@@ -162,3 +161,9 @@ def test_it_knows_what_never_costs_anything(qingyu):
         for p in Price.objects.filter(version=free)
     )
     assert subscriptions.on_sale(qingyu.pk, "free") == free
+
+
+@pytest.mark.parametrize("match", [{}, {"region": "x"}])
+def test_two_prices_may_charge_the_very_same_events(qingyu, match):
+    prices = [SMS | {"code": code, "match": match} for code in ("carrier", "handling")]
+    assert shop.plan(qingyu, prices).prices.count() == 2
