@@ -80,7 +80,11 @@ def overview(visit: Visit) -> OverviewPage:
 def owed(visit: Visit) -> Owed:
     sums = bills.sums(visit)
     count = Invoice.objects.filter(tenant=visit.tenant).open().count()
-    last = Payment.objects.filter(tenant=visit.tenant, status=Payment.Status.SUCCEEDED).order_by("-received_at", "-id").first()
+    last = (
+        Payment.objects.filter(tenant=visit.tenant, status=Payment.Status.SUCCEEDED)
+        .order_by("-received_at", "-id")
+        .first()
+    )
     return Owed(
         amount=sums.to_pay,
         overdue=sums.overdue,

@@ -163,3 +163,11 @@ def test_it_charges_nothing_for_seats_added_in_a_trial(qingyu):
     assert seats(acme, "4", "2026-01-06 10:00") == []
     close(acme, "2026-01-15 00:00")
     assert [line[4:] for line in shown(acme)] == [("4", 80_00)]
+
+
+def test_data_analysis_added_in_mid_year_costs_its_days(qingyu):
+    # The published case: 3,000.00 a year, from 1 July on 184 of 365 days: 1,512.33.
+    analysis = ANALYTICS | {"amount": "3000.00"}
+    acme = start(plan(qingyu, "modules", base("5000.00"), analysis, interval="year", term="year"))
+    made = quantities.add_module(acme, "analytics", at=shop.at("2026-07-01 10:00"), by=None)
+    assert of(made) == [("analytics", "change", "2026-07-01", "2027-01-01", "1", 1512_33)]

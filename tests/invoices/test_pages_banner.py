@@ -141,8 +141,7 @@ def test_nothing_runs(told):
         ("5000.00", "On Sun 1 Nov we will take at most ¥2,643.00 from your balance: ¥2,643.00 is fixed."),
         (
             "2000.00",
-            "On Sun 1 Nov at most ¥2,643.00 is taken; your balance is ¥643.00 short. "
-            "Please top up by Sat 31 Oct.",
+            "On Sun 1 Nov at most ¥2,643.00 is taken; your balance is ¥643.00 short. Please top up by Sat 31 Oct.",
         ),
     ],
 )
