@@ -131,6 +131,8 @@ def pause(subscription: Subscription, *, at: datetime, by: User | None) -> Chang
 def resume(subscription: Subscription, *, at: datetime, by: User | None) -> Changed:
     """End a pause: the anchor stays, and the rest of the running period is charged by days. Before it begins it is withdrawn."""
     s = lock(subscription, at=at)
+    if s.status == State.ENDED:
+        raise WrongState(_("This subscription is over already."))
     if s.pause_on is None:
         raise WrongState(_("This subscription is not paused."))
     withdraw(s, Kind.PAUSE, at=at)

@@ -20,6 +20,7 @@ from invoices.rehearsal.seen import Seen
 TESTS, EACH = 20, 10
 
 
+@pytest.mark.story
 @pytest.mark.django_db
 @pytest.mark.parametrize("first", range(0, TESTS * EACH, EACH))
 def test_no_customer_breaks_an_invariant(first: int) -> None:

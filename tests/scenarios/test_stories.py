@@ -6,6 +6,7 @@ from invoices.rehearsal import rehearse
 from tests.scenarios.telling import Story, differences, stories, tell
 
 
+@pytest.mark.story
 @pytest.mark.django_db
 @pytest.mark.parametrize("story", list(stories()), ids=lambda story: story.name)
 def test_it_comes_to_what_was_reckoned_by_hand(story: Story) -> None:
