@@ -244,14 +244,23 @@ def test_a_trial_goes_on_with_the_plan_that_follows_it():
 
 def test_a_catalogue_that_cannot_be_sold_names_the_path():
     said = story(BUY)
-    said["catalogue"]["plans"][0]["prices"][2]["meter"] = "calls"
+    said["catalogue"]["plans"][0]["prices"][2]["unit_amount"] = "ten"
     with pytest.raises(DomainError) as refused:
         rehearse(said)
-    assert refused.value.field == "catalogue.plans[0].prices[2].meter"
+    assert refused.value.field == "catalogue.plans[0].prices[2].unit_amount"
+    said = story(BUY)
     said["catalogue"]["meters"][0]["aggregation"] = "average"
     with pytest.raises(DomainError) as refused:
         rehearse(said)
     assert refused.value.field == "catalogue.meters[0].aggregation"
+
+
+def test_a_meter_that_only_a_price_names_is_a_sum():
+    said = story(BUY, use("2026-02-10T09:00:00", "1200"))
+    said["catalogue"]["meters"] = []
+    told = rehearse(said)
+    assert told["refused"] == []
+    assert [line["quantity"] for line in told["invoices"][-1]["lines"] if line["price"] == "messages"] == ["200"]
 
 
 def test_a_story_comes_to_the_same_when_it_is_told_again():
