@@ -185,9 +185,10 @@ def bought(tenant: tenants.Tenant, version: billing.PlanVersion) -> billing.Char
 def changed(subscription: billing.Subscription, line: dict[str, Any], charge: billing.Charge) -> None:
     owned = {"tenant": subscription.tenant, "subscription": subscription}
     terms = {"version": subscription.version, "acceptance": subscription.acceptance}
-    billing.PriceMigration.objects.create(version=subscription.version, from_on=TODAY, reason="-", announced_at=NOW)
+    announced = {"version": subscription.version, "from_on": TODAY, "reason": "-", "announced_at": NOW}
+    migration = billing.PriceMigration.objects.create(**announced)
     change = billing.Change.objects.create(
-        **owned, **terms, kind="plan", status="applied", effective_at=NOW, at=NOW, settled_at=NOW
+        **owned, **terms, migration=migration, kind="plan", status="applied", effective_at=NOW, at=NOW, settled_at=NOW
     )
     billing.Change.objects.create(**owned, kind="cancel", status="scheduled", effective_at=NEXT, at=NOW)
     billing.FormerTerms.objects.create(**owned, **terms, change=change, anchor_on=TODAY, since=NOW, until=NEXT)
