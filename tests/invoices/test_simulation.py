@@ -19,7 +19,7 @@ from invoices.rehearsal.seen import Seen
 
 TESTS, EACH = 20, 10
 # Short lives: more seeds find more in the same time. `manage.py simulate` plays longer ones.
-STEPS = 7
+STEPS = 5
 
 
 @pytest.mark.story
