@@ -13,6 +13,7 @@ from django.db import connection, connections
 from django.db.models import Min
 
 from invoices import pdf, rendering
+from invoices.models import Quote
 from tenants import notices
 from tenants.models import Notice
 
@@ -31,8 +32,9 @@ def print_all(part: tuple[int, int] = (0, 1)) -> None:
 
 
 def _print(paper: rendering.Paper) -> None:
-    assert paper.issued_at is not None
-    rendering.render(paper, pdf.render, at=paper.issued_at + AFTER_ISSUE)
+    made = paper.sent_at if isinstance(paper, Quote) else paper.issued_at
+    assert made is not None
+    rendering.render(paper, pdf.render, at=made + AFTER_ISSUE)
 
 
 @contextmanager
