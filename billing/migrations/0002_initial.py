@@ -5,463 +5,954 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from tenants.tables import Together
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('billing', '0001_initial'),
-        ('tenants', '0001_initial'),
-        ('usage', '0001_initial'),
+        ("billing", "0001_initial"),
+        ("tenants", "0001_initial"),
+        ("usage", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        migrations.AddField(
-            model_name='acceptance',
-            name='accepted_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by'),
-        ),
-        migrations.AddField(
-            model_name='acceptance',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='acceptances', to='tenants.tenant', verbose_name='customer'),
-        ),
-        migrations.AddField(
-            model_name='account',
-            name='seller',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AddField(
-            model_name='account',
-            name='tenant',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='tenants.tenant', verbose_name='customer'),
-        ),
-        migrations.AddField(
-            model_name='billingperiod',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='billing_periods', to='tenants.tenant'),
-        ),
-        migrations.AddField(
-            model_name='charge',
-            name='acceptance',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='charges', to='billing.acceptance', verbose_name='acceptance'),
-        ),
-        migrations.AddField(
-            model_name='charge',
-            name='corrects',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='corrections', to='billing.charge'),
-        ),
-        migrations.AddField(
-            model_name='charge',
-            name='payer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='paid_charges', to='tenants.tenant', verbose_name='paid by'),
-        ),
-        migrations.AddField(
-            model_name='charge',
-            name='period',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='charges', to='billing.billingperiod', verbose_name='period'),
-        ),
-        migrations.AddField(
-            model_name='charge',
-            name='seller',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='charges', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AddField(
-            model_name='charge',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='charges', to='tenants.tenant', verbose_name='customer'),
-        ),
-        migrations.AddField(
-            model_name='family',
-            name='seller',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='families', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AddField(
-            model_name='ledgertransaction',
-            name='seller',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ledger_transactions', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AddField(
-            model_name='ledgertransaction',
-            name='tenant',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='ledger_transactions', to='tenants.tenant', verbose_name='customer'),
-        ),
-        migrations.AddField(
-            model_name='negotiatedprice',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='negotiated_prices', to='tenants.tenant'),
-        ),
-        migrations.AddField(
-            model_name='plan',
-            name='family',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='plans', to='billing.family', verbose_name='product'),
-        ),
-        migrations.AddField(
-            model_name='plan',
-            name='seller',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='plans', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AddField(
-            model_name='planversion',
-            name='plan',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='billing.plan', verbose_name='plan'),
-        ),
-        migrations.AddField(
-            model_name='planversion',
-            name='published_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by'),
-        ),
-        migrations.AddField(
-            model_name='acceptance',
-            name='version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='acceptances', to='billing.planversion', verbose_name='plan version'),
-        ),
-        migrations.AddField(
-            model_name='posting',
-            name='account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='billing.account', verbose_name='account'),
-        ),
-        migrations.AddField(
-            model_name='posting',
-            name='tenant',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='tenants.tenant'),
-        ),
-        migrations.AddField(
-            model_name='posting',
-            name='transaction',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='billing.ledgertransaction', verbose_name='transaction'),
-        ),
-        migrations.AddField(
-            model_name='price',
-            name='meter',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='prices', to='usage.meter', verbose_name='meter'),
-        ),
-        migrations.AddField(
-            model_name='price',
-            name='version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='prices', to='billing.planversion', verbose_name='plan version'),
-        ),
-        migrations.AddField(
-            model_name='negotiatedprice',
-            name='price',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='negotiated', to='billing.price', verbose_name='price'),
-        ),
-        migrations.AddField(
-            model_name='charge',
-            name='price',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='charges', to='billing.price', verbose_name='price'),
-        ),
-        migrations.AddField(
-            model_name='pricelist',
-            name='group',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='price_lists', to='tenants.customergroup', verbose_name='group'),
-        ),
-        migrations.AddField(
-            model_name='pricelist',
-            name='seller',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='price_lists', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AddField(
-            model_name='acceptance',
-            name='price_list',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='acceptances', to='billing.pricelist', verbose_name='price list'),
-        ),
-        migrations.AddField(
-            model_name='pricelistentry',
-            name='plan',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='list_entries', to='billing.plan', verbose_name='plan'),
-        ),
-        migrations.AddField(
-            model_name='pricelistentry',
-            name='price_list',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='billing.pricelist', verbose_name='price list'),
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='acceptance',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='billing.acceptance', verbose_name='acceptance'),
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='family',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='billing.family', verbose_name='product'),
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='payer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='paid_subscriptions', to='tenants.tenant', verbose_name='paid by'),
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='plan',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='billing.plan', verbose_name='plan'),
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='price_list',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='billing.pricelist', verbose_name='price list'),
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='seller',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='tenants.tenant', verbose_name='customer'),
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='billing.planversion', verbose_name='plan version'),
-        ),
-        migrations.AddField(
-            model_name='negotiatedprice',
-            name='subscription',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='negotiated_prices', to='billing.subscription', verbose_name='subscription'),
-        ),
-        migrations.AddField(
-            model_name='charge',
-            name='subscription',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='charges', to='billing.subscription', verbose_name='subscription'),
-        ),
-        migrations.AddField(
-            model_name='billingperiod',
-            name='subscription',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='periods', to='billing.subscription', verbose_name='subscription'),
-        ),
-        migrations.AddField(
-            model_name='subscriptionitem',
-            name='price',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='items', to='billing.price', verbose_name='price'),
-        ),
-        migrations.AddField(
-            model_name='subscriptionitem',
-            name='subscription',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='items', to='billing.subscription', verbose_name='subscription'),
-        ),
-        migrations.AddField(
-            model_name='subscriptionitem',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscription_items', to='tenants.tenant'),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(fields=('seller', 'currency', 'kind', 'tenant'), name='account_once', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='account_currency_form'),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['receivable', 'cash', 'unallocated', 'revenue_deferred', 'revenue', 'tax_payable', 'write_off'])), name='account_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='family',
-            constraint=models.UniqueConstraint(fields=('seller', 'code'), name='family_code_once_per_seller'),
-        ),
-        migrations.AddIndex(
-            model_name='ledgertransaction',
-            index=models.Index(fields=['tenant', 'at'], name='ledger_tenant_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgertransaction',
-            constraint=models.UniqueConstraint(fields=('source', 'source_id', 'kind'), name='ledger_source_booked_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgertransaction',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='ledger_currency_form'),
-        ),
-        migrations.AddConstraint(
-            model_name='plan',
-            constraint=models.UniqueConstraint(fields=('seller', 'code'), name='plan_code_once_per_seller'),
-        ),
-        migrations.AddConstraint(
-            model_name='planversion',
-            constraint=models.UniqueConstraint(fields=('plan', 'number'), name='version_number_once_per_plan'),
-        ),
-        migrations.AddConstraint(
-            model_name='planversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'draft')), fields=('plan',), name='version_one_draft_per_plan'),
-        ),
-        migrations.AddConstraint(
-            model_name='planversion',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'published', 'retired'])), name='version_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='planversion',
-            constraint=models.CheckConstraint(condition=models.Q(('interval__in', ['day', 'week', 'month', 'quarter', 'half_year', 'year'])), name='version_interval_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='planversion',
-            constraint=models.CheckConstraint(condition=models.Q(('term__in', ['day', 'week', 'month', 'quarter', 'half_year', 'year'])), name='version_term_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='planversion',
-            constraint=models.CheckConstraint(condition=models.Q(('alignment__in', ['anniversary', 'calendar'])), name='version_alignment_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='planversion',
-            constraint=models.CheckConstraint(condition=models.Q(('proration__in', ['day', 'second', 'none'])), name='version_proration_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='planversion',
-            constraint=models.CheckConstraint(condition=models.Q(('refund__in', ['none', 'pro_rata'])), name='version_refund_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='planversion',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='version_currency_form'),
-        ),
-        migrations.AddConstraint(
-            model_name='planversion',
-            constraint=models.CheckConstraint(condition=models.Q(('billing_day', None), ('billing_day__range', (1, 31)), _connector='OR'), name='version_billing_day_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='planversion',
-            constraint=models.CheckConstraint(condition=models.Q(('minimum_minor', None), ('minimum_minor__gte', 0), _connector='OR'), name='version_minimum_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='planversion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('published_at', None), ('status', 'draft')), models.Q(models.Q(('status', 'draft'), _negated=True), ('published_at__isnull', False), models.Q(('sha256', ''), _negated=True)), _connector='OR'), name='version_published_is_sealed'),
-        ),
-        migrations.AddConstraint(
-            model_name='posting',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor', 0), _negated=True), name='posting_not_zero'),
-        ),
-        migrations.AddConstraint(
-            model_name='price',
-            constraint=models.UniqueConstraint(fields=('version', 'code'), name='price_code_once_per_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='price',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['base', 'module', 'seat', 'usage', 'service'])), name='price_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='price',
-            constraint=models.CheckConstraint(condition=models.Q(('model__in', ['flat', 'per_unit', 'package', 'graduated', 'volume', 'stairstep', 'percentage', 'graduated_percentage'])), name='price_model_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='price',
-            constraint=models.CheckConstraint(condition=models.Q(('timing__in', ['advance', 'arrears'])), name='price_timing_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='price',
-            constraint=models.CheckConstraint(condition=models.Q(('interval', ''), ('interval__in', ['day', 'week', 'month', 'quarter', 'half_year', 'year']), _connector='OR'), name='price_interval_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='price',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'usage'), ('meter__isnull', False), ('timing', 'arrears')), models.Q(models.Q(('kind', 'usage'), _negated=True), ('meter', None)), _connector='OR'), name='price_of_usage_has_meter'),
-        ),
-        migrations.AddConstraint(
-            model_name='price',
-            constraint=models.CheckConstraint(condition=models.Q(('tax_rate', None), models.Q(('tax_rate__gte', 0), ('tax_rate__lt', 1)), _connector='OR'), name='price_tax_rate_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='pricelist',
-            constraint=models.UniqueConstraint(fields=('seller', 'code', 'number'), name='price_list_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='pricelist',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'published')), fields=('seller', 'group'), name='price_list_one_in_force'),
-        ),
-        migrations.AddConstraint(
-            model_name='pricelist',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'published', 'retired'])), name='price_list_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='pricelistentry',
-            constraint=models.UniqueConstraint(fields=('price_list', 'plan', 'price_code'), name='list_entry_once'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('next_at__isnull', False)), fields=['next_at'], name='subscription_next'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'trialing', 'active', 'past_due', 'paused', 'suspended', 'ended'])), name='subscription_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('pays__in', ['manual', 'wallet', 'mandate'])), name='subscription_pays_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='subscription_currency_form'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', False), ('status', 'ended')), models.Q(models.Q(('status', 'ended'), _negated=True), ('ended_at', None)), _connector='OR'), name='subscription_ended_says_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('anchor_on__gte', models.F('start_on')), ('term_end_on__gt', models.F('term_start_on')), models.Q(('end_on', None), ('end_on__gte', models.F('start_on')), _connector='OR')), name='subscription_days_in_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[(models.Func(models.F('tenant'), models.F('tenant'), models.Value('[]'), function='int8range'), '&&'), (models.Func(models.F('family'), models.F('family'), models.Value('[]'), function='int8range'), '&&'), (models.Func(models.Func(models.F('label'), function='hashtext'), models.Func(models.F('label'), function='hashtext'), models.Value('[]'), function='int4range'), '&&'), ('during', '&&')], name='subscription_no_overlap', violation_error_message='This customer already has a subscription of this product for that time. End it first, or give this one a label.'),
-        ),
-        migrations.AddConstraint(
-            model_name='negotiatedprice',
-            constraint=models.UniqueConstraint(fields=('subscription', 'price'), name='negotiated_price_once'),
-        ),
-        migrations.AddIndex(
-            model_name='charge',
-            index=models.Index(condition=models.Q(('taken_at', None)), fields=['payer', 'due_on'], name='charge_waiting'),
-        ),
-        migrations.AddIndex(
-            model_name='charge',
-            index=models.Index(fields=['subscription', 'code', 'service_start_on'], name='charge_of_subscription'),
-        ),
-        migrations.AddConstraint(
-            model_name='charge',
-            constraint=models.UniqueConstraint(fields=('period', 'code', 'reason', 'cause'), name='charge_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='charge',
-            constraint=models.CheckConstraint(condition=models.Q(('reason__in', ['period', 'change', 'late', 'cap', 'correction'])), name='charge_reason_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='charge',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='charge_currency_form'),
-        ),
-        migrations.AddConstraint(
-            model_name='charge',
-            constraint=models.CheckConstraint(condition=models.Q(('service_end_on__gt', models.F('service_start_on'))), name='charge_days_in_order'),
-        ),
-        migrations.AddIndex(
-            model_name='billingperiod',
-            index=models.Index(condition=models.Q(('closed_at', None)), fields=['subscription', 'end'], name='period_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingperiod',
-            constraint=models.UniqueConstraint(fields=('subscription', 'interval', 'start'), name='period_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingperiod',
-            constraint=models.CheckConstraint(condition=models.Q(('end__gt', models.F('start'))), name='period_ends_after_start'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingperiod',
-            constraint=models.CheckConstraint(condition=models.Q(('whole_end__gte', models.F('end')), ('whole_start__lte', models.F('start'))), name='period_inside_its_whole'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingperiod',
-            constraint=models.CheckConstraint(condition=models.Q(('interval__in', ['day', 'week', 'month', 'quarter', 'half_year', 'year'])), name='period_interval_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingperiod',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[(models.Func(models.F('subscription'), models.F('subscription'), models.Value('[]'), function='int8range'), '&&'), (models.Func(models.Func(models.F('interval'), function='ascii'), models.Func(models.F('interval'), function='ascii'), models.Value('[]'), function='int4range'), '&&'), (models.Func(models.F('start'), models.F('end'), function='tstzrange'), '&&')], name='period_no_overlap'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriptionitem',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', 0)), name='item_quantity_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriptionitem',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[(models.Func(models.F('subscription'), models.F('subscription'), models.Value('[]'), function='int8range'), '&&'), (models.Func(models.F('price'), models.F('price'), models.Value('[]'), function='int8range'), '&&'), ('during', '&&')], name='item_no_overlap', violation_error_message='This price already has a quantity for that time.'),
+        Together(
+            [
+                migrations.AddField(
+                    model_name="acceptance",
+                    name="accepted_by",
+                    field=models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="acceptance",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="acceptances",
+                        to="tenants.tenant",
+                        verbose_name="customer",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="account",
+                    name="seller",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="account",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to="tenants.tenant",
+                        verbose_name="customer",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="billingperiod",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="billing_periods", to="tenants.tenant"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="charge",
+                    name="acceptance",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="charges",
+                        to="billing.acceptance",
+                        verbose_name="acceptance",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="charge",
+                    name="corrects",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="corrections",
+                        to="billing.charge",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="charge",
+                    name="payer",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="paid_charges",
+                        to="tenants.tenant",
+                        verbose_name="paid by",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="charge",
+                    name="period",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="charges",
+                        to="billing.billingperiod",
+                        verbose_name="period",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="charge",
+                    name="seller",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="charges",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="charge",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="charges",
+                        to="tenants.tenant",
+                        verbose_name="customer",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="family",
+                    name="seller",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="families",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="ledgertransaction",
+                    name="seller",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="ledger_transactions",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="ledgertransaction",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="ledger_transactions",
+                        to="tenants.tenant",
+                        verbose_name="customer",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="negotiatedprice",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="negotiated_prices",
+                        to="tenants.tenant",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="plan",
+                    name="family",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="plans",
+                        to="billing.family",
+                        verbose_name="product",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="plan",
+                    name="seller",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="plans",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="planversion",
+                    name="plan",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="versions",
+                        to="billing.plan",
+                        verbose_name="plan",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="planversion",
+                    name="published_by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="acceptance",
+                    name="version",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="acceptances",
+                        to="billing.planversion",
+                        verbose_name="plan version",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="posting",
+                    name="account",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="billing.account",
+                        verbose_name="account",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="posting",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="tenants.tenant",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="posting",
+                    name="transaction",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="billing.ledgertransaction",
+                        verbose_name="transaction",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="price",
+                    name="meter",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="prices",
+                        to="usage.meter",
+                        verbose_name="meter",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="price",
+                    name="version",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="prices",
+                        to="billing.planversion",
+                        verbose_name="plan version",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="negotiatedprice",
+                    name="price",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="negotiated",
+                        to="billing.price",
+                        verbose_name="price",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="charge",
+                    name="price",
+                    field=models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="charges",
+                        to="billing.price",
+                        verbose_name="price",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="pricelist",
+                    name="group",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="price_lists",
+                        to="tenants.customergroup",
+                        verbose_name="group",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="pricelist",
+                    name="seller",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="price_lists",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="acceptance",
+                    name="price_list",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="acceptances",
+                        to="billing.pricelist",
+                        verbose_name="price list",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="pricelistentry",
+                    name="plan",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="list_entries",
+                        to="billing.plan",
+                        verbose_name="plan",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="pricelistentry",
+                    name="price_list",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="entries",
+                        to="billing.pricelist",
+                        verbose_name="price list",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="acceptance",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="billing.acceptance",
+                        verbose_name="acceptance",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="family",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="billing.family",
+                        verbose_name="product",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="payer",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="paid_subscriptions",
+                        to="tenants.tenant",
+                        verbose_name="paid by",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="plan",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="billing.plan",
+                        verbose_name="plan",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="price_list",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="billing.pricelist",
+                        verbose_name="price list",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="seller",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="tenants.tenant",
+                        verbose_name="customer",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="version",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="billing.planversion",
+                        verbose_name="plan version",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="negotiatedprice",
+                    name="subscription",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="negotiated_prices",
+                        to="billing.subscription",
+                        verbose_name="subscription",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="charge",
+                    name="subscription",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="charges",
+                        to="billing.subscription",
+                        verbose_name="subscription",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="billingperiod",
+                    name="subscription",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="periods",
+                        to="billing.subscription",
+                        verbose_name="subscription",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscriptionitem",
+                    name="price",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="items",
+                        to="billing.price",
+                        verbose_name="price",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscriptionitem",
+                    name="subscription",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="items",
+                        to="billing.subscription",
+                        verbose_name="subscription",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscriptionitem",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscription_items",
+                        to="tenants.tenant",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="account",
+                    constraint=models.UniqueConstraint(
+                        fields=("seller", "currency", "kind", "tenant"), name="account_once", nulls_distinct=False
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="account",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="account_currency_form"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="account",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "receivable",
+                                    "cash",
+                                    "unallocated",
+                                    "revenue_deferred",
+                                    "revenue",
+                                    "tax_payable",
+                                    "write_off",
+                                ],
+                            )
+                        ),
+                        name="account_kind_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="family",
+                    constraint=models.UniqueConstraint(fields=("seller", "code"), name="family_code_once_per_seller"),
+                ),
+                migrations.AddIndex(
+                    model_name="ledgertransaction",
+                    index=models.Index(fields=["tenant", "at"], name="ledger_tenant_at"),
+                ),
+                migrations.AddConstraint(
+                    model_name="ledgertransaction",
+                    constraint=models.UniqueConstraint(
+                        fields=("source", "source_id", "kind"), name="ledger_source_booked_once"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="ledgertransaction",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="ledger_currency_form"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="plan",
+                    constraint=models.UniqueConstraint(fields=("seller", "code"), name="plan_code_once_per_seller"),
+                ),
+                migrations.AddConstraint(
+                    model_name="planversion",
+                    constraint=models.UniqueConstraint(fields=("plan", "number"), name="version_number_once_per_plan"),
+                ),
+                migrations.AddConstraint(
+                    model_name="planversion",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("status", "draft")), fields=("plan",), name="version_one_draft_per_plan"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="planversion",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["draft", "published", "retired"])),
+                        name="version_status_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="planversion",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("interval__in", ["day", "week", "month", "quarter", "half_year", "year"])),
+                        name="version_interval_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="planversion",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("term__in", ["day", "week", "month", "quarter", "half_year", "year"])),
+                        name="version_term_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="planversion",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("alignment__in", ["anniversary", "calendar"])),
+                        name="version_alignment_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="planversion",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("proration__in", ["day", "second", "none"])), name="version_proration_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="planversion",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("refund__in", ["none", "pro_rata"])), name="version_refund_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="planversion",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="version_currency_form"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="planversion",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("billing_day", None), ("billing_day__range", (1, 31)), _connector="OR"),
+                        name="version_billing_day_range",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="planversion",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("minimum_minor", None), ("minimum_minor__gte", 0), _connector="OR"),
+                        name="version_minimum_not_negative",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="planversion",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("published_at", None), ("status", "draft")),
+                            models.Q(
+                                models.Q(("status", "draft"), _negated=True),
+                                ("published_at__isnull", False),
+                                models.Q(("sha256", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="version_published_is_sealed",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="posting",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("amount_minor", 0), _negated=True), name="posting_not_zero"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="price",
+                    constraint=models.UniqueConstraint(fields=("version", "code"), name="price_code_once_per_version"),
+                ),
+                migrations.AddConstraint(
+                    model_name="price",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["base", "module", "seat", "usage", "service"])),
+                        name="price_kind_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="price",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "model__in",
+                                [
+                                    "flat",
+                                    "per_unit",
+                                    "package",
+                                    "graduated",
+                                    "volume",
+                                    "stairstep",
+                                    "percentage",
+                                    "graduated_percentage",
+                                ],
+                            )
+                        ),
+                        name="price_model_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="price",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("timing__in", ["advance", "arrears"])), name="price_timing_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="price",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("interval", ""),
+                            ("interval__in", ["day", "week", "month", "quarter", "half_year", "year"]),
+                            _connector="OR",
+                        ),
+                        name="price_interval_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="price",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "usage"), ("meter__isnull", False), ("timing", "arrears")),
+                            models.Q(models.Q(("kind", "usage"), _negated=True), ("meter", None)),
+                            _connector="OR",
+                        ),
+                        name="price_of_usage_has_meter",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="price",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("tax_rate", None), models.Q(("tax_rate__gte", 0), ("tax_rate__lt", 1)), _connector="OR"
+                        ),
+                        name="price_tax_rate_range",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="pricelist",
+                    constraint=models.UniqueConstraint(
+                        fields=("seller", "code", "number"), name="price_list_number_once"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="pricelist",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("status", "published")),
+                        fields=("seller", "group"),
+                        name="price_list_one_in_force",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="pricelist",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["draft", "published", "retired"])),
+                        name="price_list_status_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="pricelistentry",
+                    constraint=models.UniqueConstraint(
+                        fields=("price_list", "plan", "price_code"), name="list_entry_once"
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="subscription",
+                    index=models.Index(
+                        condition=models.Q(("next_at__isnull", False)), fields=["next_at"], name="subscription_next"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscription",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                ["pending", "trialing", "active", "past_due", "paused", "suspended", "ended"],
+                            )
+                        ),
+                        name="subscription_status_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscription",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("pays__in", ["manual", "wallet", "mandate"])),
+                        name="subscription_pays_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscription",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="subscription_currency_form"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscription",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("ended_at__isnull", False), ("status", "ended")),
+                            models.Q(models.Q(("status", "ended"), _negated=True), ("ended_at", None)),
+                            _connector="OR",
+                        ),
+                        name="subscription_ended_says_when",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscription",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("anchor_on__gte", models.F("start_on")),
+                            ("term_end_on__gt", models.F("term_start_on")),
+                            models.Q(("end_on", None), ("end_on__gte", models.F("start_on")), _connector="OR"),
+                        ),
+                        name="subscription_days_in_order",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscription",
+                    constraint=django.contrib.postgres.constraints.ExclusionConstraint(
+                        expressions=[
+                            (
+                                models.Func(
+                                    models.F("tenant"), models.F("tenant"), models.Value("[]"), function="int8range"
+                                ),
+                                "&&",
+                            ),
+                            (
+                                models.Func(
+                                    models.F("family"), models.F("family"), models.Value("[]"), function="int8range"
+                                ),
+                                "&&",
+                            ),
+                            (
+                                models.Func(
+                                    models.Func(models.F("label"), function="hashtext"),
+                                    models.Func(models.F("label"), function="hashtext"),
+                                    models.Value("[]"),
+                                    function="int4range",
+                                ),
+                                "&&",
+                            ),
+                            ("during", "&&"),
+                        ],
+                        name="subscription_no_overlap",
+                        violation_error_message="This customer already has a subscription of this product for that time. End it first, or give this one a label.",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="negotiatedprice",
+                    constraint=models.UniqueConstraint(fields=("subscription", "price"), name="negotiated_price_once"),
+                ),
+                migrations.AddIndex(
+                    model_name="charge",
+                    index=models.Index(
+                        condition=models.Q(("taken_at", None)), fields=["payer", "due_on"], name="charge_waiting"
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="charge",
+                    index=models.Index(
+                        fields=["subscription", "code", "service_start_on"], name="charge_of_subscription"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="charge",
+                    constraint=models.UniqueConstraint(
+                        fields=("period", "code", "reason", "cause"), name="charge_once"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="charge",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("reason__in", ["period", "change", "late", "cap", "correction"])),
+                        name="charge_reason_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="charge",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="charge_currency_form"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="charge",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("service_end_on__gt", models.F("service_start_on"))),
+                        name="charge_days_in_order",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="billingperiod",
+                    index=models.Index(
+                        condition=models.Q(("closed_at", None)), fields=["subscription", "end"], name="period_open"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="billingperiod",
+                    constraint=models.UniqueConstraint(
+                        fields=("subscription", "interval", "start"), name="period_once"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="billingperiod",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("end__gt", models.F("start"))), name="period_ends_after_start"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="billingperiod",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("whole_end__gte", models.F("end")), ("whole_start__lte", models.F("start"))
+                        ),
+                        name="period_inside_its_whole",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="billingperiod",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("interval__in", ["day", "week", "month", "quarter", "half_year", "year"])),
+                        name="period_interval_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="billingperiod",
+                    constraint=django.contrib.postgres.constraints.ExclusionConstraint(
+                        expressions=[
+                            (
+                                models.Func(
+                                    models.F("subscription"),
+                                    models.F("subscription"),
+                                    models.Value("[]"),
+                                    function="int8range",
+                                ),
+                                "&&",
+                            ),
+                            (
+                                models.Func(
+                                    models.Func(models.F("interval"), function="ascii"),
+                                    models.Func(models.F("interval"), function="ascii"),
+                                    models.Value("[]"),
+                                    function="int4range",
+                                ),
+                                "&&",
+                            ),
+                            (models.Func(models.F("start"), models.F("end"), function="tstzrange"), "&&"),
+                        ],
+                        name="period_no_overlap",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscriptionitem",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("quantity__gte", 0)), name="item_quantity_not_negative"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscriptionitem",
+                    constraint=django.contrib.postgres.constraints.ExclusionConstraint(
+                        expressions=[
+                            (
+                                models.Func(
+                                    models.F("subscription"),
+                                    models.F("subscription"),
+                                    models.Value("[]"),
+                                    function="int8range",
+                                ),
+                                "&&",
+                            ),
+                            (
+                                models.Func(
+                                    models.F("price"), models.F("price"), models.Value("[]"), function="int8range"
+                                ),
+                                "&&",
+                            ),
+                            ("during", "&&"),
+                        ],
+                        name="item_no_overlap",
+                        violation_error_message="This price already has a quantity for that time.",
+                    ),
+                ),
+            ]
         ),
     ]

@@ -3,22 +3,37 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+from tenants.tables import Together
+
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0003_guards'),
-        ('tenants', '0004_addresses_and_languages'),
+        ("billing", "0003_guards"),
+        ("tenants", "0004_addresses_and_languages"),
     ]
 
     operations = [
-        migrations.AddField(
-            model_name='subscription',
-            name='renewal_consent',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.authorisation', verbose_name='consent to renewal'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('auto_renew', False), ('renewal_consent__isnull', False), _connector='OR'), name='subscription_renewal_has_consent'),
+        Together(
+            [
+                migrations.AddField(
+                    model_name="subscription",
+                    name="renewal_consent",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.authorisation",
+                        verbose_name="consent to renewal",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscription",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("auto_renew", False), ("renewal_consent__isnull", False), _connector="OR"),
+                        name="subscription_renewal_has_consent",
+                    ),
+                ),
+            ]
         ),
     ]

@@ -2,21 +2,60 @@
 
 from django.db import migrations, models
 
+from tenants.tables import Together
+
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0004_renewal_has_consent'),
-        ('tenants', '0004_addresses_and_languages'),
+        ("billing", "0004_renewal_has_consent"),
+        ("tenants", "0004_addresses_and_languages"),
     ]
 
     operations = [
-        migrations.AddConstraint(
-            model_name='negotiatedprice',
-            constraint=models.CheckConstraint(condition=models.Q(('model__in', ['flat', 'per_unit', 'package', 'graduated', 'volume', 'stairstep', 'percentage', 'graduated_percentage'])), name='negotiated_price_model_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='pricelistentry',
-            constraint=models.CheckConstraint(condition=models.Q(('model__in', ['flat', 'per_unit', 'package', 'graduated', 'volume', 'stairstep', 'percentage', 'graduated_percentage'])), name='list_entry_model_known'),
+        Together(
+            [
+                migrations.AddConstraint(
+                    model_name="negotiatedprice",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "model__in",
+                                [
+                                    "flat",
+                                    "per_unit",
+                                    "package",
+                                    "graduated",
+                                    "volume",
+                                    "stairstep",
+                                    "percentage",
+                                    "graduated_percentage",
+                                ],
+                            )
+                        ),
+                        name="negotiated_price_model_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="pricelistentry",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "model__in",
+                                [
+                                    "flat",
+                                    "per_unit",
+                                    "package",
+                                    "graduated",
+                                    "volume",
+                                    "stairstep",
+                                    "percentage",
+                                    "graduated_percentage",
+                                ],
+                            )
+                        ),
+                        name="list_entry_model_known",
+                    ),
+                ),
+            ]
         ),
     ]

@@ -3,92 +3,189 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+from tenants.tables import Together
+
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0005_price_models_known'),
-        ('tenants', '0004_addresses_and_languages'),
+        ("billing", "0005_price_models_known"),
+        ("tenants", "0004_addresses_and_languages"),
     ]
 
     operations = [
-        migrations.RemoveIndex(
-            model_name='billingperiod',
-            name='period_open',
-        ),
-        migrations.AlterField(
-            model_name='billingperiod',
-            name='subscription',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='periods', to='billing.subscription', verbose_name='subscription'),
-        ),
-        migrations.AlterField(
-            model_name='billingperiod',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='billing_periods', to='tenants.tenant'),
-        ),
-        migrations.AlterField(
-            model_name='charge',
-            name='acceptance',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='charges', to='billing.acceptance', verbose_name='acceptance'),
-        ),
-        migrations.AlterField(
-            model_name='charge',
-            name='corrects',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='corrections', to='billing.charge'),
-        ),
-        migrations.AlterField(
-            model_name='charge',
-            name='payer',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='paid_charges', to='tenants.tenant', verbose_name='paid by'),
-        ),
-        migrations.AlterField(
-            model_name='charge',
-            name='period',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='charges', to='billing.billingperiod', verbose_name='period'),
-        ),
-        migrations.AlterField(
-            model_name='charge',
-            name='price',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='charges', to='billing.price', verbose_name='price'),
-        ),
-        migrations.AlterField(
-            model_name='charge',
-            name='seller',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='charges', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AlterField(
-            model_name='charge',
-            name='subscription',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='charges', to='billing.subscription', verbose_name='subscription'),
-        ),
-        migrations.AlterField(
-            model_name='ledgertransaction',
-            name='seller',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='ledger_transactions', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AlterField(
-            model_name='ledgertransaction',
-            name='tenant',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='ledger_transactions', to='tenants.tenant', verbose_name='customer'),
-        ),
-        migrations.AlterField(
-            model_name='negotiatedprice',
-            name='subscription',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='negotiated_prices', to='billing.subscription', verbose_name='subscription'),
-        ),
-        migrations.AlterField(
-            model_name='negotiatedprice',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='negotiated_prices', to='tenants.tenant'),
-        ),
-        migrations.AlterField(
-            model_name='posting',
-            name='tenant',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='tenants.tenant'),
-        ),
-        migrations.AlterField(
-            model_name='subscriptionitem',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='subscription_items', to='tenants.tenant'),
+        Together(
+            [
+                migrations.RemoveIndex(
+                    model_name="billingperiod",
+                    name="period_open",
+                ),
+                migrations.AlterField(
+                    model_name="billingperiod",
+                    name="subscription",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="periods",
+                        to="billing.subscription",
+                        verbose_name="subscription",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="billingperiod",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="billing_periods",
+                        to="tenants.tenant",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="charge",
+                    name="acceptance",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="charges",
+                        to="billing.acceptance",
+                        verbose_name="acceptance",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="charge",
+                    name="corrects",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="corrections",
+                        to="billing.charge",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="charge",
+                    name="payer",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="paid_charges",
+                        to="tenants.tenant",
+                        verbose_name="paid by",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="charge",
+                    name="period",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="charges",
+                        to="billing.billingperiod",
+                        verbose_name="period",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="charge",
+                    name="price",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="charges",
+                        to="billing.price",
+                        verbose_name="price",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="charge",
+                    name="seller",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="charges",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="charge",
+                    name="subscription",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="charges",
+                        to="billing.subscription",
+                        verbose_name="subscription",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="ledgertransaction",
+                    name="seller",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="ledger_transactions",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="ledgertransaction",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="ledger_transactions",
+                        to="tenants.tenant",
+                        verbose_name="customer",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="negotiatedprice",
+                    name="subscription",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="negotiated_prices",
+                        to="billing.subscription",
+                        verbose_name="subscription",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="negotiatedprice",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="negotiated_prices",
+                        to="tenants.tenant",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="posting",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="tenants.tenant",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="subscriptionitem",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscription_items",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ]
         ),
     ]

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from tenants.guards import own_rows, refuse_changes, restore_changes, take_own_rows_back
+from tenants.tables import Together
 
 # What was written before: nothing was ever given back, and nobody had changed his plan.
 KNOWN = """
@@ -23,260 +24,483 @@ SEALED = {
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0006_fewer_indexes'),
-        ('tenants', '0004_addresses_and_languages'),
+        ("billing", "0006_fewer_indexes"),
+        ("tenants", "0004_addresses_and_languages"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='Change',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('plan', 'change of plan'), ('quantity', 'change of quantity'), ('cancel', 'cancellation'), ('keep', 'withdrawn cancellation or change'), ('pause', 'pause'), ('resume', 'end of a pause')], max_length=10, verbose_name='kind')),
-                ('status', models.CharField(choices=[('scheduled', 'scheduled'), ('applied', 'in force'), ('withdrawn', 'withdrawn')], max_length=10, verbose_name='state')),
-                ('effective_at', models.DateTimeField(verbose_name='in force from')),
-                ('before', models.DecimalField(blank=True, decimal_places=10, max_digits=30, null=True, verbose_name='quantity before')),
-                ('after', models.DecimalField(blank=True, decimal_places=10, max_digits=30, null=True, verbose_name='quantity after')),
-                ('at', models.DateTimeField(verbose_name='confirmed')),
-                ('settled_at', models.DateTimeField(blank=True, null=True, verbose_name='applied or withdrawn')),
-            ],
-            options={
-                'verbose_name': 'change of a contract',
-                'verbose_name_plural': 'changes of contracts',
-            },
+        Together(
+            [
+                migrations.CreateModel(
+                    name="Change",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[
+                                    ("plan", "change of plan"),
+                                    ("quantity", "change of quantity"),
+                                    ("cancel", "cancellation"),
+                                    ("keep", "withdrawn cancellation or change"),
+                                    ("pause", "pause"),
+                                    ("resume", "end of a pause"),
+                                ],
+                                max_length=10,
+                                verbose_name="kind",
+                            ),
+                        ),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[
+                                    ("scheduled", "scheduled"),
+                                    ("applied", "in force"),
+                                    ("withdrawn", "withdrawn"),
+                                ],
+                                max_length=10,
+                                verbose_name="state",
+                            ),
+                        ),
+                        ("effective_at", models.DateTimeField(verbose_name="in force from")),
+                        (
+                            "before",
+                            models.DecimalField(
+                                blank=True, decimal_places=10, max_digits=30, null=True, verbose_name="quantity before"
+                            ),
+                        ),
+                        (
+                            "after",
+                            models.DecimalField(
+                                blank=True, decimal_places=10, max_digits=30, null=True, verbose_name="quantity after"
+                            ),
+                        ),
+                        ("at", models.DateTimeField(verbose_name="confirmed")),
+                        (
+                            "settled_at",
+                            models.DateTimeField(blank=True, null=True, verbose_name="applied or withdrawn"),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "change of a contract",
+                        "verbose_name_plural": "changes of contracts",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="ChargeCredit",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("amount_minor", models.BigIntegerField(verbose_name="amount")),
+                        ("undiscounted_minor", models.BigIntegerField(verbose_name="before discount")),
+                    ],
+                    options={
+                        "verbose_name": "part of a credit",
+                        "verbose_name_plural": "parts of credits",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="FormerTerms",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("anchor_on", models.DateField(verbose_name="anchor")),
+                        (
+                            "minimum_minor",
+                            models.BigIntegerField(blank=True, null=True, verbose_name="commitment per period"),
+                        ),
+                        ("since", models.DateTimeField(verbose_name="from")),
+                        ("until", models.DateTimeField(verbose_name="until")),
+                    ],
+                    options={
+                        "verbose_name": "former terms",
+                        "verbose_name_plural": "former terms",
+                    },
+                ),
+            ]
         ),
-        migrations.CreateModel(
-            name='ChargeCredit',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount_minor', models.BigIntegerField(verbose_name='amount')),
-                ('undiscounted_minor', models.BigIntegerField(verbose_name='before discount')),
-            ],
-            options={
-                'verbose_name': 'part of a credit',
-                'verbose_name_plural': 'parts of credits',
-            },
-        ),
-        migrations.CreateModel(
-            name='FormerTerms',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('anchor_on', models.DateField(verbose_name='anchor')),
-                ('minimum_minor', models.BigIntegerField(blank=True, null=True, verbose_name='commitment per period')),
-                ('since', models.DateTimeField(verbose_name='from')),
-                ('until', models.DateTimeField(verbose_name='until')),
-            ],
-            options={
-                'verbose_name': 'former terms',
-                'verbose_name_plural': 'former terms',
-            },
-        ),
-        migrations.RemoveConstraint(
-            model_name='billingperiod',
-            name='period_once',
-        ),
-        migrations.RemoveConstraint(
-            model_name='billingperiod',
-            name='period_ends_after_start',
-        ),
-        migrations.AddField(
-            model_name='charge',
-            name='undiscounted_minor',
-            field=models.BigIntegerField(default=0, verbose_name='amount before discount'),
-            preserve_default=False,
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='alignment',
-            field=models.CharField(choices=[('anniversary', 'from the day of start'), ('calendar', 'calendar')], default='anniversary', max_length=12, verbose_name='periods start'),
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='billing_day',
-            field=models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='day of the month'),
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='cancelled_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='cancelled'),
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='changes_on',
-            field=models.DateField(blank=True, null=True, verbose_name='changes on'),
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='first_on',
-            field=models.DateField(default='2000-01-01', verbose_name='in force from'),
-            preserve_default=False,
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='minimum_minor',
-            field=models.BigIntegerField(blank=True, null=True, verbose_name='commitment per period'),
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='pause_on',
-            field=models.DateField(blank=True, null=True, verbose_name='paused from'),
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='terms_since',
-            field=models.DateTimeField(default='2000-01-01T00:00Z', verbose_name='in force since'),
-            preserve_default=False,
-        ),
-        migrations.AddIndex(
-            model_name='billingperiod',
-            index=models.Index(fields=['subscription', 'interval', 'start'], name='period_of_subscription'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingperiod',
-            constraint=models.CheckConstraint(condition=models.Q(('end__gte', models.F('start'))), name='period_ends_after_start'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('alignment__in', ['anniversary', 'calendar'])), name='subscription_alignment_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('billing_day', None), ('billing_day__range', (1, 31)), _connector='OR'), name='subscription_billing_day_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('minimum_minor', None), ('minimum_minor__gte', 0), _connector='OR'), name='subscription_minimum_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'paused'), _negated=True), ('pause_on__isnull', False), _connector='OR'), name='subscription_paused_says_when'),
-        ),
-        migrations.AddField(
-            model_name='change',
-            name='acceptance',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.acceptance'),
-        ),
-        migrations.AddField(
-            model_name='change',
-            name='by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by'),
-        ),
-        migrations.AddField(
-            model_name='change',
-            name='price',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.price', verbose_name='price'),
-        ),
-        migrations.AddField(
-            model_name='change',
-            name='price_list',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.pricelist'),
-        ),
-        migrations.AddField(
-            model_name='change',
-            name='subscription',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='billing.subscription', verbose_name='subscription'),
-        ),
-        migrations.AddField(
-            model_name='change',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='tenants.tenant', verbose_name='customer'),
-        ),
-        migrations.AddField(
-            model_name='change',
-            name='version',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.planversion', verbose_name='plan version'),
-        ),
-        migrations.AddField(
-            model_name='chargecredit',
-            name='charge',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='given_back', to='billing.charge', verbose_name='charge'),
-        ),
-        migrations.AddField(
-            model_name='chargecredit',
-            name='credit',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='gives_back', to='billing.charge', verbose_name='credit'),
-        ),
-        migrations.AddField(
-            model_name='chargecredit',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='charge_credits', to='tenants.tenant'),
-        ),
-        migrations.AddField(
-            model_name='formerterms',
-            name='acceptance',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.acceptance'),
-        ),
-        migrations.AddField(
-            model_name='formerterms',
-            name='change',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='former_terms', to='billing.change', verbose_name='ended by'),
-        ),
-        migrations.AddField(
-            model_name='formerterms',
-            name='price_list',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.pricelist'),
-        ),
-        migrations.AddField(
-            model_name='formerterms',
-            name='subscription',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='former_terms', to='billing.subscription', verbose_name='subscription'),
-        ),
-        migrations.AddField(
-            model_name='formerterms',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='former_terms', to='tenants.tenant'),
-        ),
-        migrations.AddField(
-            model_name='formerterms',
-            name='version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.planversion', verbose_name='plan version'),
-        ),
-        migrations.AddConstraint(
-            model_name='change',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['plan', 'quantity', 'cancel', 'keep', 'pause', 'resume'])), name='change_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='change',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['scheduled', 'applied', 'withdrawn'])), name='change_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='change',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('settled_at', None), ('status', 'scheduled')), models.Q(models.Q(('status', 'scheduled'), _negated=True), ('settled_at__isnull', False)), _connector='OR'), name='change_settled_says_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='change',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'plan'), _negated=True), models.Q(('acceptance__isnull', False), ('version__isnull', False)), _connector='OR'), name='change_of_plan_names_it'),
-        ),
-        migrations.AddConstraint(
-            model_name='change',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'quantity'), _negated=True), ('price__isnull', False), _connector='OR'), name='change_of_quantity_names_it'),
-        ),
-        migrations.AddConstraint(
-            model_name='change',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'scheduled')), fields=('subscription', 'kind', 'price'), name='change_one_scheduled_per_kind', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='chargecredit',
-            constraint=models.UniqueConstraint(fields=('credit', 'charge'), name='charge_credit_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='chargecredit',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gte', 0), ('undiscounted_minor__gte', 0)), name='charge_credit_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='chargecredit',
-            constraint=models.CheckConstraint(condition=models.Q(('credit', models.F('charge')), _negated=True), name='charge_credit_of_another'),
-        ),
-        migrations.AddConstraint(
-            model_name='formerterms',
-            constraint=models.CheckConstraint(condition=models.Q(('until__gte', models.F('since'))), name='former_terms_in_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='formerterms',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[(models.Func(models.F('subscription'), models.F('subscription'), models.Value('[]'), function='int8range'), '&&'), (models.Func(models.F('since'), models.F('until'), function='tstzrange'), '&&')], name='former_terms_no_overlap'),
+        Together(
+            [
+                migrations.RemoveConstraint(
+                    model_name="billingperiod",
+                    name="period_once",
+                ),
+                migrations.RemoveConstraint(
+                    model_name="billingperiod",
+                    name="period_ends_after_start",
+                ),
+                migrations.AddField(
+                    model_name="charge",
+                    name="undiscounted_minor",
+                    field=models.BigIntegerField(default=0, verbose_name="amount before discount"),
+                    preserve_default=False,
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="alignment",
+                    field=models.CharField(
+                        choices=[("anniversary", "from the day of start"), ("calendar", "calendar")],
+                        default="anniversary",
+                        max_length=12,
+                        verbose_name="periods start",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="billing_day",
+                    field=models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="day of the month"),
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="cancelled_at",
+                    field=models.DateTimeField(blank=True, null=True, verbose_name="cancelled"),
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="changes_on",
+                    field=models.DateField(blank=True, null=True, verbose_name="changes on"),
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="first_on",
+                    field=models.DateField(default="2000-01-01", verbose_name="in force from"),
+                    preserve_default=False,
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="minimum_minor",
+                    field=models.BigIntegerField(blank=True, null=True, verbose_name="commitment per period"),
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="pause_on",
+                    field=models.DateField(blank=True, null=True, verbose_name="paused from"),
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="terms_since",
+                    field=models.DateTimeField(default="2000-01-01T00:00Z", verbose_name="in force since"),
+                    preserve_default=False,
+                ),
+                migrations.AddIndex(
+                    model_name="billingperiod",
+                    index=models.Index(fields=["subscription", "interval", "start"], name="period_of_subscription"),
+                ),
+                migrations.AddConstraint(
+                    model_name="billingperiod",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("end__gte", models.F("start"))), name="period_ends_after_start"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscription",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("alignment__in", ["anniversary", "calendar"])),
+                        name="subscription_alignment_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscription",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("billing_day", None), ("billing_day__range", (1, 31)), _connector="OR"),
+                        name="subscription_billing_day_range",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscription",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("minimum_minor", None), ("minimum_minor__gte", 0), _connector="OR"),
+                        name="subscription_minimum_not_negative",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscription",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "paused"), _negated=True), ("pause_on__isnull", False), _connector="OR"
+                        ),
+                        name="subscription_paused_says_when",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="change",
+                    name="acceptance",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="billing.acceptance",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="change",
+                    name="by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="change",
+                    name="price",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="billing.price",
+                        verbose_name="price",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="change",
+                    name="price_list",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="billing.pricelist",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="change",
+                    name="subscription",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="changes",
+                        to="billing.subscription",
+                        verbose_name="subscription",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="change",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="changes",
+                        to="tenants.tenant",
+                        verbose_name="customer",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="change",
+                    name="version",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="billing.planversion",
+                        verbose_name="plan version",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="chargecredit",
+                    name="charge",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="given_back",
+                        to="billing.charge",
+                        verbose_name="charge",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="chargecredit",
+                    name="credit",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="gives_back",
+                        to="billing.charge",
+                        verbose_name="credit",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="chargecredit",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="charge_credits",
+                        to="tenants.tenant",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="formerterms",
+                    name="acceptance",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="billing.acceptance"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="formerterms",
+                    name="change",
+                    field=models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="former_terms",
+                        to="billing.change",
+                        verbose_name="ended by",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="formerterms",
+                    name="price_list",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="billing.pricelist",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="formerterms",
+                    name="subscription",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="former_terms",
+                        to="billing.subscription",
+                        verbose_name="subscription",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="formerterms",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="former_terms",
+                        to="tenants.tenant",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="formerterms",
+                    name="version",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="billing.planversion",
+                        verbose_name="plan version",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="change",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["plan", "quantity", "cancel", "keep", "pause", "resume"])),
+                        name="change_kind_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="change",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["scheduled", "applied", "withdrawn"])),
+                        name="change_status_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="change",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("settled_at", None), ("status", "scheduled")),
+                            models.Q(models.Q(("status", "scheduled"), _negated=True), ("settled_at__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="change_settled_says_when",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="change",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "plan"), _negated=True),
+                            models.Q(("acceptance__isnull", False), ("version__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="change_of_plan_names_it",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="change",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "quantity"), _negated=True), ("price__isnull", False), _connector="OR"
+                        ),
+                        name="change_of_quantity_names_it",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="change",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("status", "scheduled")),
+                        fields=("subscription", "kind", "price"),
+                        name="change_one_scheduled_per_kind",
+                        nulls_distinct=False,
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="chargecredit",
+                    constraint=models.UniqueConstraint(fields=("credit", "charge"), name="charge_credit_once"),
+                ),
+                migrations.AddConstraint(
+                    model_name="chargecredit",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("amount_minor__gte", 0), ("undiscounted_minor__gte", 0)),
+                        name="charge_credit_not_negative",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="chargecredit",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("credit", models.F("charge")), _negated=True),
+                        name="charge_credit_of_another",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="formerterms",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("until__gte", models.F("since"))), name="former_terms_in_order"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="formerterms",
+                    constraint=django.contrib.postgres.constraints.ExclusionConstraint(
+                        expressions=[
+                            (
+                                models.Func(
+                                    models.F("subscription"),
+                                    models.F("subscription"),
+                                    models.Value("[]"),
+                                    function="int8range",
+                                ),
+                                "&&",
+                            ),
+                            (models.Func(models.F("since"), models.F("until"), function="tstzrange"), "&&"),
+                        ],
+                        name="former_terms_no_overlap",
+                    ),
+                ),
+            ]
         ),
         migrations.RunSQL(KNOWN, migrations.RunSQL.noop),
         *(migrations.RunSQL(refuse_changes(table, **how), restore_changes(table)) for table, how in SEALED.items()),

@@ -5,113 +5,204 @@ from django.conf import settings
 from django.db import migrations, models
 
 from tenants.guards import own_rows, refuse_changes, restore_changes, take_own_rows_back
+from tenants.tables import Together
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0008_packs'),
-        ('tenants', '0004_addresses_and_languages'),
-        ('usage', '0004_meters_keep_counting'),
+        ("billing", "0008_packs"),
+        ("tenants", "0004_addresses_and_languages"),
+        ("usage", "0004_meters_keep_counting"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='TopUp',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('amount_minor', models.BigIntegerField(verbose_name='amount')),
-                ('gift', models.BooleanField(default=False, verbose_name='a gift')),
-                ('reason', models.CharField(max_length=300, verbose_name='reason')),
-                ('key', models.CharField(max_length=80)),
-                ('at', models.DateTimeField(verbose_name='at')),
-            ],
-            options={
-                'verbose_name': 'top-up',
-                'verbose_name_plural': 'top-ups',
-            },
+        Together(
+            [
+                migrations.CreateModel(
+                    name="TopUp",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                        ("amount_minor", models.BigIntegerField(verbose_name="amount")),
+                        ("gift", models.BooleanField(default=False, verbose_name="a gift")),
+                        ("reason", models.CharField(max_length=300, verbose_name="reason")),
+                        ("key", models.CharField(max_length=80)),
+                        ("at", models.DateTimeField(verbose_name="at")),
+                    ],
+                    options={
+                        "verbose_name": "top-up",
+                        "verbose_name_plural": "top-ups",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Wallet",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                        ("paid_minor", models.BigIntegerField(default=0, verbose_name="paid in")),
+                        ("gift_minor", models.BigIntegerField(default=0, verbose_name="given")),
+                        ("moves", models.BigIntegerField(default=0, verbose_name="movements")),
+                    ],
+                    options={
+                        "verbose_name": "balance",
+                        "verbose_name_plural": "balances",
+                    },
+                ),
+            ]
         ),
-        migrations.CreateModel(
-            name='Wallet',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('paid_minor', models.BigIntegerField(default=0, verbose_name='paid in')),
-                ('gift_minor', models.BigIntegerField(default=0, verbose_name='given')),
-                ('moves', models.BigIntegerField(default=0, verbose_name='movements')),
-            ],
-            options={
-                'verbose_name': 'balance',
-                'verbose_name_plural': 'balances',
-            },
-        ),
-        migrations.RemoveConstraint(
-            model_name='account',
-            name='account_kind_known',
-        ),
-        migrations.AlterField(
-            model_name='account',
-            name='kind',
-            field=models.CharField(choices=[('receivable', 'receivable'), ('cash', 'cash'), ('unallocated', 'received, not yet allocated'), ('wallet', 'balance of customers'), ('wallet_gift', 'given balance of customers'), ('promotion', 'given away'), ('revenue_deferred', 'revenue not yet earned'), ('revenue', 'revenue'), ('tax_payable', 'tax payable'), ('write_off', 'written off')], max_length=20, verbose_name='account'),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['receivable', 'cash', 'unallocated', 'wallet', 'wallet_gift', 'promotion', 'revenue_deferred', 'revenue', 'tax_payable', 'write_off'])), name='account_kind_known'),
-        ),
-        migrations.AddField(
-            model_name='topup',
-            name='by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by'),
-        ),
-        migrations.AddField(
-            model_name='topup',
-            name='seller',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='top_ups', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AddField(
-            model_name='topup',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='top_ups', to='tenants.tenant', verbose_name='customer'),
-        ),
-        migrations.AddField(
-            model_name='wallet',
-            name='seller',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='wallets', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AddField(
-            model_name='wallet',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='wallets', to='tenants.tenant', verbose_name='customer'),
-        ),
-        migrations.AddConstraint(
-            model_name='topup',
-            constraint=models.UniqueConstraint(fields=('tenant', 'key'), name='top_up_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='topup',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='top_up_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='topup',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='top_up_currency_form'),
-        ),
-        migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.UniqueConstraint(fields=('tenant', 'seller', 'currency'), name='wallet_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='wallet_currency_form'),
-        ),
-        migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('paid_minor__gte', 0)), name='wallet_paid_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('gift_minor__gte', 0)), name='wallet_gift_not_negative'),
+        Together(
+            [
+                migrations.RemoveConstraint(
+                    model_name="account",
+                    name="account_kind_known",
+                ),
+                migrations.AlterField(
+                    model_name="account",
+                    name="kind",
+                    field=models.CharField(
+                        choices=[
+                            ("receivable", "receivable"),
+                            ("cash", "cash"),
+                            ("unallocated", "received, not yet allocated"),
+                            ("wallet", "balance of customers"),
+                            ("wallet_gift", "given balance of customers"),
+                            ("promotion", "given away"),
+                            ("revenue_deferred", "revenue not yet earned"),
+                            ("revenue", "revenue"),
+                            ("tax_payable", "tax payable"),
+                            ("write_off", "written off"),
+                        ],
+                        max_length=20,
+                        verbose_name="account",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="account",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "receivable",
+                                    "cash",
+                                    "unallocated",
+                                    "wallet",
+                                    "wallet_gift",
+                                    "promotion",
+                                    "revenue_deferred",
+                                    "revenue",
+                                    "tax_payable",
+                                    "write_off",
+                                ],
+                            )
+                        ),
+                        name="account_kind_known",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="topup",
+                    name="by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="topup",
+                    name="seller",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="top_ups",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="topup",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="top_ups",
+                        to="tenants.tenant",
+                        verbose_name="customer",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="wallet",
+                    name="seller",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="wallets",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="wallet",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="wallets",
+                        to="tenants.tenant",
+                        verbose_name="customer",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="topup",
+                    constraint=models.UniqueConstraint(fields=("tenant", "key"), name="top_up_once"),
+                ),
+                migrations.AddConstraint(
+                    model_name="topup",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("amount_minor__gt", 0)), name="top_up_amount_positive"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="topup",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="top_up_currency_form"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="wallet",
+                    constraint=models.UniqueConstraint(fields=("tenant", "seller", "currency"), name="wallet_once"),
+                ),
+                migrations.AddConstraint(
+                    model_name="wallet",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="wallet_currency_form"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="wallet",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("paid_minor__gte", 0)), name="wallet_paid_not_negative"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="wallet",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("gift_minor__gte", 0)), name="wallet_gift_not_negative"
+                    ),
+                ),
+            ]
         ),
         migrations.RunSQL(refuse_changes("billing_topup"), restore_changes("billing_topup")),
         *(migrations.RunSQL(own_rows(t), take_own_rows_back(t)) for t in ("billing_topup", "billing_wallet")),

@@ -2,22 +2,35 @@
 
 from django.db import migrations, models
 
+from tenants.tables import Together
+
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0010_credits_beside_charges'),
-        ('usage', '0004_meters_keep_counting'),
+        ("billing", "0010_credits_beside_charges"),
+        ("usage", "0004_meters_keep_counting"),
     ]
 
     operations = [
-        migrations.AddField(
-            model_name='price',
-            name='above',
-            field=models.CharField(blank=True, help_text='The code of the price whose quantity is paid for already; empty: all of it is charged.', max_length=60, verbose_name='only above the quantity of'),
-        ),
-        migrations.AddConstraint(
-            model_name='price',
-            constraint=models.CheckConstraint(condition=models.Q(('above', ''), ('kind', 'usage'), _connector='OR'), name='price_above_is_of_usage'),
+        Together(
+            [
+                migrations.AddField(
+                    model_name="price",
+                    name="above",
+                    field=models.CharField(
+                        blank=True,
+                        help_text="The code of the price whose quantity is paid for already; empty: all of it is charged.",
+                        max_length=60,
+                        verbose_name="only above the quantity of",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="price",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("above", ""), ("kind", "usage"), _connector="OR"),
+                        name="price_above_is_of_usage",
+                    ),
+                ),
+            ]
         ),
     ]

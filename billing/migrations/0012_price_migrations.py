@@ -5,58 +5,92 @@ from django.conf import settings
 from django.db import migrations, models
 
 from tenants.guards import own_rows, refuse_changes, restore_changes, take_own_rows_back
+from tenants.tables import Together
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0011_price_above'),
-        ('tenants', '0004_addresses_and_languages'),
+        ("billing", "0011_price_above"),
+        ("tenants", "0004_addresses_and_languages"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='PriceMigration',
+            name="PriceMigration",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_on', models.DateField(verbose_name='from')),
-                ('reason', models.CharField(max_length=300, verbose_name='reason')),
-                ('announced_at', models.DateTimeField(verbose_name='announced')),
-                ('withdrawn_at', models.DateTimeField(blank=True, null=True, verbose_name='withdrawn')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("from_on", models.DateField(verbose_name="from")),
+                ("reason", models.CharField(max_length=300, verbose_name="reason")),
+                ("announced_at", models.DateTimeField(verbose_name="announced")),
+                ("withdrawn_at", models.DateTimeField(blank=True, null=True, verbose_name="withdrawn")),
             ],
             options={
-                'verbose_name': 'price migration',
-                'verbose_name_plural': 'price migrations',
+                "verbose_name": "price migration",
+                "verbose_name_plural": "price migrations",
             },
         ),
-        migrations.AddField(
-            model_name='acceptance',
-            name='basis',
-            field=models.CharField(choices=[('confirmed', 'confirmed'), ('notice', 'announced')], default='confirmed', max_length=9, verbose_name='by'),
-        ),
-        migrations.AddConstraint(
-            model_name='acceptance',
-            constraint=models.CheckConstraint(condition=models.Q(('basis__in', ['confirmed', 'notice'])), name='acceptance_basis_known'),
-        ),
-        migrations.AddField(
-            model_name='pricemigration',
-            name='announced_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by'),
-        ),
-        migrations.AddField(
-            model_name='pricemigration',
-            name='version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='migrations', to='billing.planversion', verbose_name='plan version'),
-        ),
-        migrations.AddField(
-            model_name='change',
-            name='migration',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='billing.pricemigration', verbose_name='price migration'),
-        ),
-        migrations.AddConstraint(
-            model_name='pricemigration',
-            constraint=models.UniqueConstraint(condition=models.Q(('withdrawn_at', None)), fields=('version',), name='price_migration_once_per_version'),
+        Together(
+            [
+                migrations.AddField(
+                    model_name="acceptance",
+                    name="basis",
+                    field=models.CharField(
+                        choices=[("confirmed", "confirmed"), ("notice", "announced")],
+                        default="confirmed",
+                        max_length=9,
+                        verbose_name="by",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="acceptance",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("basis__in", ["confirmed", "notice"])), name="acceptance_basis_known"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="pricemigration",
+                    name="announced_by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="pricemigration",
+                    name="version",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="migrations",
+                        to="billing.planversion",
+                        verbose_name="plan version",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="change",
+                    name="migration",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="changes",
+                        to="billing.pricemigration",
+                        verbose_name="price migration",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="pricemigration",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("withdrawn_at", None)),
+                        fields=("version",),
+                        name="price_migration_once_per_version",
+                    ),
+                ),
+            ]
         ),
         migrations.RunSQL(
             refuse_changes("billing_pricemigration", only=("withdrawn_at",)), restore_changes("billing_pricemigration")

@@ -2,29 +2,55 @@
 
 from django.db import migrations, models
 
+from tenants.tables import Together
+
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0012_price_migrations'),
-        ('tenants', '0004_addresses_and_languages'),
+        ("billing", "0012_price_migrations"),
+        ("tenants", "0004_addresses_and_languages"),
     ]
 
     operations = [
-        migrations.RemoveConstraint(
-            model_name='coupon',
-            name='coupon_percent_or_amount',
-        ),
-        migrations.RemoveConstraint(
-            model_name='coupon',
-            name='coupon_duration_known',
-        ),
-        migrations.AddConstraint(
-            model_name='coupon',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount_minor__gt', 0), ('amount_minor__isnull', False), ('percent__isnull', True)), models.Q(('amount_minor', None), ('percent__gt', 0), ('percent__isnull', False), ('percent__lte', 100)), _connector='OR'), name='coupon_percent_or_amount'),
-        ),
-        migrations.AddConstraint(
-            model_name='coupon',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('duration__in', ['once', 'forever']), ('months', None)), models.Q(('duration', 'months'), ('months__gt', 0), ('months__isnull', False)), _connector='OR'), name='coupon_duration_known'),
+        Together(
+            [
+                migrations.RemoveConstraint(
+                    model_name="coupon",
+                    name="coupon_percent_or_amount",
+                ),
+                migrations.RemoveConstraint(
+                    model_name="coupon",
+                    name="coupon_duration_known",
+                ),
+                migrations.AddConstraint(
+                    model_name="coupon",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("amount_minor__gt", 0), ("amount_minor__isnull", False), ("percent__isnull", True)
+                            ),
+                            models.Q(
+                                ("amount_minor", None),
+                                ("percent__gt", 0),
+                                ("percent__isnull", False),
+                                ("percent__lte", 100),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="coupon_percent_or_amount",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="coupon",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("duration__in", ["once", "forever"]), ("months", None)),
+                            models.Q(("duration", "months"), ("months__gt", 0), ("months__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="coupon_duration_known",
+                    ),
+                ),
+            ]
         ),
     ]

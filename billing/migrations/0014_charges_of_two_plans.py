@@ -2,21 +2,30 @@
 
 from django.db import migrations, models
 
+from tenants.tables import Together
+
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0013_coupons_say_all'),
-        ('tenants', '0004_addresses_and_languages'),
+        ("billing", "0013_coupons_say_all"),
+        ("tenants", "0004_addresses_and_languages"),
     ]
 
     operations = [
-        migrations.RemoveConstraint(
-            model_name='charge',
-            name='charge_once',
-        ),
-        migrations.AddConstraint(
-            model_name='charge',
-            constraint=models.UniqueConstraint(fields=('period', 'code', 'price', 'reason', 'cause', 'corrects'), name='charge_once', nulls_distinct=False),
+        Together(
+            [
+                migrations.RemoveConstraint(
+                    model_name="charge",
+                    name="charge_once",
+                ),
+                migrations.AddConstraint(
+                    model_name="charge",
+                    constraint=models.UniqueConstraint(
+                        fields=("period", "code", "price", "reason", "cause", "corrects"),
+                        name="charge_once",
+                        nulls_distinct=False,
+                    ),
+                ),
+            ]
         ),
     ]

@@ -3,227 +3,397 @@
 import django.db.models.expressions
 from django.db import migrations, models
 
+from tenants.tables import Together
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
-        migrations.CreateModel(
-            name='Allocation',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount_minor', models.BigIntegerField(verbose_name='amount')),
-                ('at', models.DateTimeField(verbose_name='at')),
-            ],
-            options={
-                'verbose_name': 'allocation',
-                'verbose_name_plural': 'allocations',
-            },
-        ),
-        migrations.CreateModel(
-            name='BillingRun',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(verbose_name='bills what is due at')),
-                ('status', models.CharField(choices=[('running', 'running'), ('done', 'done'), ('stopped', 'stopped: too many customers parked')], default='running', max_length=8, verbose_name='state')),
-                ('started_at', models.DateTimeField(verbose_name='started')),
-                ('progress_at', models.DateTimeField(verbose_name='last progress')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished')),
-                ('due', models.PositiveIntegerField(default=0, verbose_name='subscriptions due')),
-                ('done', models.PositiveIntegerField(default=0, verbose_name='subscriptions done')),
-                ('charges', models.PositiveIntegerField(default=0, verbose_name='charges')),
-                ('invoices', models.PositiveIntegerField(default=0, verbose_name='bills issued')),
-                ('parked', models.PositiveIntegerField(default=0, verbose_name='customers parked')),
-            ],
-            options={
-                'verbose_name': 'billing run',
-                'verbose_name_plural': 'billing runs',
-                'ordering': ['-started_at'],
-            },
-        ),
-        migrations.CreateModel(
-            name='CreditNote',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sequence', models.PositiveBigIntegerField()),
-                ('number', models.CharField(max_length=40, unique=True, verbose_name='number')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('language', models.CharField(choices=[('zh-hans', 'Chinese'), ('en', 'English')], max_length=10, verbose_name='language')),
-                ('zone', models.CharField(max_length=64)),
-                ('reason', models.CharField(max_length=300, verbose_name='reason')),
-                ('seller_copy', models.JSONField(verbose_name='seller on issue')),
-                ('buyer_copy', models.JSONField(verbose_name='customer on issue')),
-                ('tax_minor', models.BigIntegerField(verbose_name='tax')),
-                ('total_minor', models.BigIntegerField(verbose_name='total')),
-                ('returned_minor', models.BigIntegerField(default=0, verbose_name='to be returned')),
-                ('issued_at', models.DateTimeField(verbose_name='issued')),
-            ],
-            options={
-                'verbose_name': 'credit note',
-                'verbose_name_plural': 'credit notes',
-            },
-        ),
-        migrations.CreateModel(
-            name='CreditNoteLine',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('gross_minor', models.BigIntegerField(verbose_name='with tax')),
-                ('tax_minor', models.BigIntegerField(verbose_name='tax')),
-            ],
-            options={
-                'verbose_name': 'line of a credit note',
-                'verbose_name_plural': 'lines of a credit note',
-            },
-        ),
-        migrations.CreateModel(
-            name='CustomerImport',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('file_name', models.CharField(max_length=200, verbose_name='file')),
-                ('sha256', models.CharField(max_length=64)),
-                ('mapping', models.TextField(verbose_name='mapping')),
-                ('status', models.CharField(choices=[('checked', 'checked, nothing imported'), ('imported', 'imported'), ('refused', 'refused: rows with errors')], max_length=10, verbose_name='state')),
-                ('rows', models.PositiveIntegerField(default=0, verbose_name='rows')),
-                ('imported', models.PositiveIntegerField(default=0, verbose_name='imported')),
-                ('errors', models.JSONField(default=list, verbose_name='errors')),
-                ('at', models.DateTimeField(verbose_name='at')),
-            ],
-            options={
-                'verbose_name': 'import of customers',
-                'verbose_name_plural': 'imports of customers',
-                'ordering': ['-at'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Document',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('invoice', 'bill'), ('credit_note', 'credit note')], max_length=12, verbose_name='kind')),
-                ('source_id', models.BigIntegerField()),
-                ('language', models.CharField(choices=[('zh-hans', 'Chinese'), ('en', 'English')], max_length=10, verbose_name='language')),
-                ('name', models.CharField(max_length=120, verbose_name='file')),
-                ('sha256', models.CharField(max_length=64)),
-                ('bytes', models.PositiveIntegerField(verbose_name='size')),
-                ('made_at', models.DateTimeField(verbose_name='made')),
-            ],
-            options={
-                'verbose_name': 'document',
-                'verbose_name_plural': 'documents',
-            },
-        ),
-        migrations.CreateModel(
-            name='Invoice',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('pays', models.CharField(default='manual', max_length=8, verbose_name='paid')),
-                ('charge_on', models.DateField(verbose_name='billing day')),
-                ('origin', models.CharField(blank=True, max_length=80)),
-                ('status', models.CharField(choices=[('draft', 'draft'), ('open', 'to pay'), ('paid', 'paid'), ('void', 'void'), ('uncollectible', 'uncollectible')], default='draft', max_length=14, verbose_name='state')),
-                ('sequence', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('number', models.CharField(blank=True, max_length=40, null=True, unique=True, verbose_name='number')),
-                ('issued_at', models.DateTimeField(blank=True, null=True, verbose_name='issued')),
-                ('due_on', models.DateField(blank=True, null=True, verbose_name='due')),
-                ('zone', models.CharField(max_length=64)),
-                ('language', models.CharField(choices=[('zh-hans', 'Chinese'), ('en', 'English')], max_length=10, verbose_name='language')),
-                ('seller_copy', models.JSONField(blank=True, null=True, verbose_name='seller on issue')),
-                ('buyer_copy', models.JSONField(blank=True, null=True, verbose_name='customer on issue')),
-                ('purchase_order', models.CharField(blank=True, max_length=60, verbose_name='purchase order')),
-                ('cost_centre', models.CharField(blank=True, max_length=60, verbose_name='cost centre')),
-                ('subtotal_minor', models.BigIntegerField(default=0, verbose_name='subtotal')),
-                ('discount_minor', models.BigIntegerField(default=0, verbose_name='discount')),
-                ('tax_minor', models.BigIntegerField(default=0, verbose_name='tax')),
-                ('total_minor', models.BigIntegerField(default=0, verbose_name='total')),
-                ('paid_minor', models.BigIntegerField(default=0, verbose_name='paid')),
-                ('credited_minor', models.BigIntegerField(default=0, verbose_name='credited')),
-                ('due_minor', models.GeneratedField(db_persist=True, expression=django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('total_minor'), '-', models.F('paid_minor')), '-', models.F('credited_minor')), output_field=models.BigIntegerField(verbose_name='still due'))),
-                ('paid_at', models.DateTimeField(blank=True, null=True, verbose_name='settled')),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-            ],
-            options={
-                'verbose_name': 'bill',
-                'verbose_name_plural': 'bills',
-            },
-        ),
-        migrations.CreateModel(
-            name='InvoiceLine',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField(verbose_name='position')),
-                ('code', models.CharField(max_length=60, verbose_name='price code')),
-                ('kind', models.CharField(max_length=8, verbose_name='kind')),
-                ('reason', models.CharField(max_length=10, verbose_name='reason')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('name_en', models.CharField(blank=True, max_length=80, verbose_name='name in English')),
-                ('service_start_on', models.DateField(verbose_name='from')),
-                ('service_end_on', models.DateField(verbose_name='until')),
-                ('quantity', models.DecimalField(decimal_places=10, max_digits=30, verbose_name='quantity')),
-                ('unit', models.CharField(blank=True, max_length=20, verbose_name='unit')),
-                ('unit_en', models.CharField(blank=True, max_length=20, verbose_name='unit in English')),
-                ('amount_minor', models.BigIntegerField(verbose_name='amount')),
-                ('discount_minor', models.BigIntegerField(default=0, verbose_name='discount')),
-                ('tax_rate', models.DecimalField(decimal_places=4, default=0, max_digits=6, verbose_name='tax rate')),
-                ('tax_minor', models.BigIntegerField(default=0, verbose_name='tax')),
-                ('gross_minor', models.BigIntegerField(verbose_name='with tax')),
-                ('credited_minor', models.BigIntegerField(default=0, verbose_name='credited')),
-            ],
-            options={
-                'verbose_name': 'line of a bill',
-                'verbose_name_plural': 'lines of a bill',
-                'ordering': ['invoice', 'position'],
-            },
-        ),
-        migrations.CreateModel(
-            name='NumberSeries',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('invoice', 'bill'), ('credit_note', 'credit note')], max_length=12, verbose_name='kind')),
-                ('year', models.PositiveSmallIntegerField(verbose_name='year')),
-                ('prefix', models.CharField(max_length=16, verbose_name='prefix')),
-                ('last_number', models.PositiveBigIntegerField(default=0, verbose_name='last number')),
-            ],
-            options={
-                'verbose_name': 'number series',
-                'verbose_name_plural': 'number series',
-            },
-        ),
-        migrations.CreateModel(
-            name='Parked',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stage', models.CharField(choices=[('close', 'closing a period'), ('draft', 'drafting'), ('issue', 'issuing'), ('render', 'making the document')], max_length=8, verbose_name='at')),
-                ('code', models.CharField(max_length=60, verbose_name='code')),
-                ('reason', models.TextField(verbose_name='reason')),
-                ('at', models.DateTimeField(verbose_name='parked')),
-                ('tries', models.PositiveIntegerField(default=1, verbose_name='tries')),
-                ('resolved_at', models.DateTimeField(blank=True, null=True, verbose_name='resolved')),
-            ],
-            options={
-                'verbose_name': 'parked customer',
-                'verbose_name_plural': 'parked customers',
-            },
-        ),
-        migrations.CreateModel(
-            name='Payment',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('amount_minor', models.BigIntegerField(verbose_name='amount')),
-                ('method', models.CharField(choices=[('transfer', 'bank transfer')], max_length=10, verbose_name='way')),
-                ('provider', models.CharField(max_length=20, verbose_name='provider')),
-                ('reference', models.CharField(max_length=80, verbose_name='reference')),
-                ('status', models.CharField(choices=[('succeeded', 'received')], max_length=10, verbose_name='state')),
-                ('payer_name', models.CharField(blank=True, max_length=200, verbose_name='payer')),
-                ('received_at', models.DateTimeField(verbose_name='received')),
-                ('recorded_at', models.DateTimeField(verbose_name='recorded')),
-            ],
-            options={
-                'verbose_name': 'payment',
-                'verbose_name_plural': 'payments',
-            },
+        Together(
+            [
+                migrations.CreateModel(
+                    name="Allocation",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("amount_minor", models.BigIntegerField(verbose_name="amount")),
+                        ("at", models.DateTimeField(verbose_name="at")),
+                    ],
+                    options={
+                        "verbose_name": "allocation",
+                        "verbose_name_plural": "allocations",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="BillingRun",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("at", models.DateTimeField(verbose_name="bills what is due at")),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[
+                                    ("running", "running"),
+                                    ("done", "done"),
+                                    ("stopped", "stopped: too many customers parked"),
+                                ],
+                                default="running",
+                                max_length=8,
+                                verbose_name="state",
+                            ),
+                        ),
+                        ("started_at", models.DateTimeField(verbose_name="started")),
+                        ("progress_at", models.DateTimeField(verbose_name="last progress")),
+                        ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="finished")),
+                        ("due", models.PositiveIntegerField(default=0, verbose_name="subscriptions due")),
+                        ("done", models.PositiveIntegerField(default=0, verbose_name="subscriptions done")),
+                        ("charges", models.PositiveIntegerField(default=0, verbose_name="charges")),
+                        ("invoices", models.PositiveIntegerField(default=0, verbose_name="bills issued")),
+                        ("parked", models.PositiveIntegerField(default=0, verbose_name="customers parked")),
+                    ],
+                    options={
+                        "verbose_name": "billing run",
+                        "verbose_name_plural": "billing runs",
+                        "ordering": ["-started_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="CreditNote",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("sequence", models.PositiveBigIntegerField()),
+                        ("number", models.CharField(max_length=40, unique=True, verbose_name="number")),
+                        ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                        (
+                            "language",
+                            models.CharField(
+                                choices=[("zh-hans", "Chinese"), ("en", "English")],
+                                max_length=10,
+                                verbose_name="language",
+                            ),
+                        ),
+                        ("zone", models.CharField(max_length=64)),
+                        ("reason", models.CharField(max_length=300, verbose_name="reason")),
+                        ("seller_copy", models.JSONField(verbose_name="seller on issue")),
+                        ("buyer_copy", models.JSONField(verbose_name="customer on issue")),
+                        ("tax_minor", models.BigIntegerField(verbose_name="tax")),
+                        ("total_minor", models.BigIntegerField(verbose_name="total")),
+                        ("returned_minor", models.BigIntegerField(default=0, verbose_name="to be returned")),
+                        ("issued_at", models.DateTimeField(verbose_name="issued")),
+                    ],
+                    options={
+                        "verbose_name": "credit note",
+                        "verbose_name_plural": "credit notes",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="CreditNoteLine",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("gross_minor", models.BigIntegerField(verbose_name="with tax")),
+                        ("tax_minor", models.BigIntegerField(verbose_name="tax")),
+                    ],
+                    options={
+                        "verbose_name": "line of a credit note",
+                        "verbose_name_plural": "lines of a credit note",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="CustomerImport",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("file_name", models.CharField(max_length=200, verbose_name="file")),
+                        ("sha256", models.CharField(max_length=64)),
+                        ("mapping", models.TextField(verbose_name="mapping")),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[
+                                    ("checked", "checked, nothing imported"),
+                                    ("imported", "imported"),
+                                    ("refused", "refused: rows with errors"),
+                                ],
+                                max_length=10,
+                                verbose_name="state",
+                            ),
+                        ),
+                        ("rows", models.PositiveIntegerField(default=0, verbose_name="rows")),
+                        ("imported", models.PositiveIntegerField(default=0, verbose_name="imported")),
+                        ("errors", models.JSONField(default=list, verbose_name="errors")),
+                        ("at", models.DateTimeField(verbose_name="at")),
+                    ],
+                    options={
+                        "verbose_name": "import of customers",
+                        "verbose_name_plural": "imports of customers",
+                        "ordering": ["-at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Document",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[("invoice", "bill"), ("credit_note", "credit note")],
+                                max_length=12,
+                                verbose_name="kind",
+                            ),
+                        ),
+                        ("source_id", models.BigIntegerField()),
+                        (
+                            "language",
+                            models.CharField(
+                                choices=[("zh-hans", "Chinese"), ("en", "English")],
+                                max_length=10,
+                                verbose_name="language",
+                            ),
+                        ),
+                        ("name", models.CharField(max_length=120, verbose_name="file")),
+                        ("sha256", models.CharField(max_length=64)),
+                        ("bytes", models.PositiveIntegerField(verbose_name="size")),
+                        ("made_at", models.DateTimeField(verbose_name="made")),
+                    ],
+                    options={
+                        "verbose_name": "document",
+                        "verbose_name_plural": "documents",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Invoice",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                        ("pays", models.CharField(default="manual", max_length=8, verbose_name="paid")),
+                        ("charge_on", models.DateField(verbose_name="billing day")),
+                        ("origin", models.CharField(blank=True, max_length=80)),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[
+                                    ("draft", "draft"),
+                                    ("open", "to pay"),
+                                    ("paid", "paid"),
+                                    ("void", "void"),
+                                    ("uncollectible", "uncollectible"),
+                                ],
+                                default="draft",
+                                max_length=14,
+                                verbose_name="state",
+                            ),
+                        ),
+                        ("sequence", models.PositiveBigIntegerField(blank=True, null=True)),
+                        (
+                            "number",
+                            models.CharField(blank=True, max_length=40, null=True, unique=True, verbose_name="number"),
+                        ),
+                        ("issued_at", models.DateTimeField(blank=True, null=True, verbose_name="issued")),
+                        ("due_on", models.DateField(blank=True, null=True, verbose_name="due")),
+                        ("zone", models.CharField(max_length=64)),
+                        (
+                            "language",
+                            models.CharField(
+                                choices=[("zh-hans", "Chinese"), ("en", "English")],
+                                max_length=10,
+                                verbose_name="language",
+                            ),
+                        ),
+                        ("seller_copy", models.JSONField(blank=True, null=True, verbose_name="seller on issue")),
+                        ("buyer_copy", models.JSONField(blank=True, null=True, verbose_name="customer on issue")),
+                        ("purchase_order", models.CharField(blank=True, max_length=60, verbose_name="purchase order")),
+                        ("cost_centre", models.CharField(blank=True, max_length=60, verbose_name="cost centre")),
+                        ("subtotal_minor", models.BigIntegerField(default=0, verbose_name="subtotal")),
+                        ("discount_minor", models.BigIntegerField(default=0, verbose_name="discount")),
+                        ("tax_minor", models.BigIntegerField(default=0, verbose_name="tax")),
+                        ("total_minor", models.BigIntegerField(default=0, verbose_name="total")),
+                        ("paid_minor", models.BigIntegerField(default=0, verbose_name="paid")),
+                        ("credited_minor", models.BigIntegerField(default=0, verbose_name="credited")),
+                        (
+                            "due_minor",
+                            models.GeneratedField(
+                                db_persist=True,
+                                expression=django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        models.F("total_minor"), "-", models.F("paid_minor")
+                                    ),
+                                    "-",
+                                    models.F("credited_minor"),
+                                ),
+                                output_field=models.BigIntegerField(verbose_name="still due"),
+                            ),
+                        ),
+                        ("paid_at", models.DateTimeField(blank=True, null=True, verbose_name="settled")),
+                        ("created_at", models.DateTimeField(verbose_name="created")),
+                    ],
+                    options={
+                        "verbose_name": "bill",
+                        "verbose_name_plural": "bills",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="InvoiceLine",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("position", models.PositiveIntegerField(verbose_name="position")),
+                        ("code", models.CharField(max_length=60, verbose_name="price code")),
+                        ("kind", models.CharField(max_length=8, verbose_name="kind")),
+                        ("reason", models.CharField(max_length=10, verbose_name="reason")),
+                        ("name", models.CharField(max_length=80, verbose_name="name")),
+                        ("name_en", models.CharField(blank=True, max_length=80, verbose_name="name in English")),
+                        ("service_start_on", models.DateField(verbose_name="from")),
+                        ("service_end_on", models.DateField(verbose_name="until")),
+                        ("quantity", models.DecimalField(decimal_places=10, max_digits=30, verbose_name="quantity")),
+                        ("unit", models.CharField(blank=True, max_length=20, verbose_name="unit")),
+                        ("unit_en", models.CharField(blank=True, max_length=20, verbose_name="unit in English")),
+                        ("amount_minor", models.BigIntegerField(verbose_name="amount")),
+                        ("discount_minor", models.BigIntegerField(default=0, verbose_name="discount")),
+                        (
+                            "tax_rate",
+                            models.DecimalField(decimal_places=4, default=0, max_digits=6, verbose_name="tax rate"),
+                        ),
+                        ("tax_minor", models.BigIntegerField(default=0, verbose_name="tax")),
+                        ("gross_minor", models.BigIntegerField(verbose_name="with tax")),
+                        ("credited_minor", models.BigIntegerField(default=0, verbose_name="credited")),
+                    ],
+                    options={
+                        "verbose_name": "line of a bill",
+                        "verbose_name_plural": "lines of a bill",
+                        "ordering": ["invoice", "position"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="NumberSeries",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[("invoice", "bill"), ("credit_note", "credit note")],
+                                max_length=12,
+                                verbose_name="kind",
+                            ),
+                        ),
+                        ("year", models.PositiveSmallIntegerField(verbose_name="year")),
+                        ("prefix", models.CharField(max_length=16, verbose_name="prefix")),
+                        ("last_number", models.PositiveBigIntegerField(default=0, verbose_name="last number")),
+                    ],
+                    options={
+                        "verbose_name": "number series",
+                        "verbose_name_plural": "number series",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Parked",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        (
+                            "stage",
+                            models.CharField(
+                                choices=[
+                                    ("close", "closing a period"),
+                                    ("draft", "drafting"),
+                                    ("issue", "issuing"),
+                                    ("render", "making the document"),
+                                ],
+                                max_length=8,
+                                verbose_name="at",
+                            ),
+                        ),
+                        ("code", models.CharField(max_length=60, verbose_name="code")),
+                        ("reason", models.TextField(verbose_name="reason")),
+                        ("at", models.DateTimeField(verbose_name="parked")),
+                        ("tries", models.PositiveIntegerField(default=1, verbose_name="tries")),
+                        ("resolved_at", models.DateTimeField(blank=True, null=True, verbose_name="resolved")),
+                    ],
+                    options={
+                        "verbose_name": "parked customer",
+                        "verbose_name_plural": "parked customers",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Payment",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                        ("amount_minor", models.BigIntegerField(verbose_name="amount")),
+                        (
+                            "method",
+                            models.CharField(
+                                choices=[("transfer", "bank transfer")], max_length=10, verbose_name="way"
+                            ),
+                        ),
+                        ("provider", models.CharField(max_length=20, verbose_name="provider")),
+                        ("reference", models.CharField(max_length=80, verbose_name="reference")),
+                        (
+                            "status",
+                            models.CharField(choices=[("succeeded", "received")], max_length=10, verbose_name="state"),
+                        ),
+                        ("payer_name", models.CharField(blank=True, max_length=200, verbose_name="payer")),
+                        ("received_at", models.DateTimeField(verbose_name="received")),
+                        ("recorded_at", models.DateTimeField(verbose_name="recorded")),
+                    ],
+                    options={
+                        "verbose_name": "payment",
+                        "verbose_name_plural": "payments",
+                    },
+                ),
+            ]
         ),
     ]

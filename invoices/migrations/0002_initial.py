@@ -5,298 +5,538 @@ import django.db.models.expressions
 from django.conf import settings
 from django.db import migrations, models
 
+from tenants.tables import Together
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('billing', '0002_initial'),
-        ('invoices', '0001_initial'),
-        ('tenants', '0001_initial'),
+        ("billing", "0002_initial"),
+        ("invoices", "0001_initial"),
+        ("tenants", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        migrations.AddField(
-            model_name='allocation',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='allocations', to='tenants.tenant'),
-        ),
-        migrations.AddField(
-            model_name='billingrun',
-            name='started_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by'),
-        ),
-        migrations.AddField(
-            model_name='creditnote',
-            name='issued_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by'),
-        ),
-        migrations.AddField(
-            model_name='creditnote',
-            name='seller',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credit_notes', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AddField(
-            model_name='creditnote',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credit_notes', to='tenants.tenant', verbose_name='customer'),
-        ),
-        migrations.AddField(
-            model_name='creditnoteline',
-            name='credit_note',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='invoices.creditnote'),
-        ),
-        migrations.AddField(
-            model_name='creditnoteline',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credit_note_lines', to='tenants.tenant'),
-        ),
-        migrations.AddField(
-            model_name='customerimport',
-            name='by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by'),
-        ),
-        migrations.AddField(
-            model_name='document',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='tenants.tenant', verbose_name='customer'),
-        ),
-        migrations.AddField(
-            model_name='invoice',
-            name='issued_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='invoice',
-            name='seller',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AddField(
-            model_name='invoice',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='tenants.tenant', verbose_name='customer'),
-        ),
-        migrations.AddField(
-            model_name='creditnote',
-            name='invoice',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credit_notes', to='invoices.invoice', verbose_name='bill'),
-        ),
-        migrations.AddField(
-            model_name='allocation',
-            name='invoice',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='allocations', to='invoices.invoice', verbose_name='bill'),
-        ),
-        migrations.AddField(
-            model_name='invoiceline',
-            name='charge',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='line', to='billing.charge', verbose_name='charge'),
-        ),
-        migrations.AddField(
-            model_name='invoiceline',
-            name='invoice',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='invoices.invoice', verbose_name='bill'),
-        ),
-        migrations.AddField(
-            model_name='invoiceline',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoice_lines', to='tenants.tenant'),
-        ),
-        migrations.AddField(
-            model_name='creditnoteline',
-            name='line',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credits', to='invoices.invoiceline'),
-        ),
-        migrations.AddField(
-            model_name='numberseries',
-            name='seller',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='series', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AddField(
-            model_name='invoice',
-            name='series',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='invoices.numberseries'),
-        ),
-        migrations.AddField(
-            model_name='creditnote',
-            name='series',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credit_notes', to='invoices.numberseries'),
-        ),
-        migrations.AddField(
-            model_name='parked',
-            name='resolved_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='parked',
-            name='run',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='parkings', to='invoices.billingrun', verbose_name='run'),
-        ),
-        migrations.AddField(
-            model_name='parked',
-            name='subscription',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='parked', to='billing.subscription'),
-        ),
-        migrations.AddField(
-            model_name='parked',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='parked', to='tenants.tenant', verbose_name='customer'),
-        ),
-        migrations.AddField(
-            model_name='payment',
-            name='recorded_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by'),
-        ),
-        migrations.AddField(
-            model_name='payment',
-            name='seller',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payments', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AddField(
-            model_name='payment',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payments', to='tenants.tenant', verbose_name='customer'),
-        ),
-        migrations.AddField(
-            model_name='allocation',
-            name='payment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='allocations', to='invoices.payment', verbose_name='payment'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingrun',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['running', 'done', 'stopped'])), name='run_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='customerimport',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['checked', 'imported', 'refused'])), name='import_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='document',
-            constraint=models.UniqueConstraint(fields=('kind', 'source_id', 'language'), name='document_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='document',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['invoice', 'credit_note'])), name='document_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoiceline',
-            constraint=models.UniqueConstraint(fields=('invoice', 'position'), name='line_position_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoiceline',
-            constraint=models.CheckConstraint(condition=models.Q(('service_end_on__gt', models.F('service_start_on'))), name='line_days_in_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnoteline',
-            constraint=models.UniqueConstraint(fields=('credit_note', 'line'), name='credit_line_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnoteline',
-            constraint=models.CheckConstraint(condition=models.Q(('gross_minor', 0), _negated=True), name='credit_line_not_zero'),
-        ),
-        migrations.AddConstraint(
-            model_name='numberseries',
-            constraint=models.UniqueConstraint(fields=('seller', 'kind', 'year'), name='series_once_per_year'),
-        ),
-        migrations.AddConstraint(
-            model_name='numberseries',
-            constraint=models.UniqueConstraint(fields=('prefix', 'year'), name='series_prefix_once_per_year'),
-        ),
-        migrations.AddConstraint(
-            model_name='numberseries',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['invoice', 'credit_note'])), name='series_kind_known'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['tenant', '-issued_at'], name='invoice_of_tenant'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(condition=models.Q(('status', 'draft')), fields=['charge_on'], name='invoice_draft'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(condition=models.Q(('status', 'open')), fields=['due_on'], name='invoice_open_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(fields=('series', 'sequence'), name='invoice_number_once_in_series'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'draft')), fields=('tenant', 'seller', 'currency', 'pays', 'charge_on', 'origin'), name='invoice_one_draft_per_group'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'open', 'paid', 'void', 'uncollectible'])), name='invoice_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='invoice_currency_form'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('issued_at', None), ('number', None), ('sequence', None), ('status', 'draft')), models.Q(models.Q(('status', 'draft'), _negated=True), ('number__isnull', False), ('sequence__isnull', False), ('series__isnull', False), ('due_on__isnull', False), ('issued_at__isnull', False), ('buyer_copy__isnull', False), ('seller_copy__isnull', False)), _connector='OR'), name='invoice_issued_is_whole'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'draft'), ('total_minor__gte', 0), _connector='OR'), name='invoice_total_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('credited_minor__gte', 0), ('paid_minor__gte', 0), ('total_minor__gte', django.db.models.expressions.CombinedExpression(models.F('paid_minor'), '+', models.F('credited_minor')))), ('status', 'draft'), _connector='OR'), name='invoice_settled_within_total'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnote',
-            constraint=models.UniqueConstraint(fields=('series', 'sequence'), name='credit_note_number_once_in_series'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnote',
-            constraint=models.CheckConstraint(condition=models.Q(('total_minor__gt', 0)), name='credit_note_total_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnote',
-            constraint=models.CheckConstraint(condition=models.Q(('returned_minor__gte', 0), ('returned_minor__lte', models.F('total_minor'))), name='credit_note_returns_at_most_total'),
-        ),
-        migrations.AddConstraint(
-            model_name='parked',
-            constraint=models.UniqueConstraint(condition=models.Q(('resolved_at', None)), fields=('tenant', 'stage'), name='parked_once_per_stage'),
-        ),
-        migrations.AddConstraint(
-            model_name='parked',
-            constraint=models.CheckConstraint(condition=models.Q(('stage__in', ['close', 'draft', 'issue', 'render'])), name='parked_stage_known'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['tenant', '-received_at'], name='payment_of_tenant'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(fields=('provider', 'reference'), name='payment_reference_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='payment_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='payment_currency_form'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('method__in', ['transfer'])), name='payment_method_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['succeeded'])), name='payment_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='allocation',
-            constraint=models.UniqueConstraint(fields=('payment', 'invoice'), name='allocation_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='allocation',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='allocation_amount_positive'),
+        Together(
+            [
+                migrations.AddField(
+                    model_name="allocation",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="allocations", to="tenants.tenant"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="billingrun",
+                    name="started_by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="creditnote",
+                    name="issued_by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="creditnote",
+                    name="seller",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="credit_notes",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="creditnote",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="credit_notes",
+                        to="tenants.tenant",
+                        verbose_name="customer",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="creditnoteline",
+                    name="credit_note",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="lines", to="invoices.creditnote"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="creditnoteline",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="credit_note_lines",
+                        to="tenants.tenant",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="customerimport",
+                    name="by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="document",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="documents",
+                        to="tenants.tenant",
+                        verbose_name="customer",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="invoice",
+                    name="issued_by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="invoice",
+                    name="seller",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="invoice",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="tenants.tenant",
+                        verbose_name="customer",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="creditnote",
+                    name="invoice",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="credit_notes",
+                        to="invoices.invoice",
+                        verbose_name="bill",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="allocation",
+                    name="invoice",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="allocations",
+                        to="invoices.invoice",
+                        verbose_name="bill",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="invoiceline",
+                    name="charge",
+                    field=models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="line",
+                        to="billing.charge",
+                        verbose_name="charge",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="invoiceline",
+                    name="invoice",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="invoices.invoice",
+                        verbose_name="bill",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="invoiceline",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="invoice_lines", to="tenants.tenant"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="creditnoteline",
+                    name="line",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="credits", to="invoices.invoiceline"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="numberseries",
+                    name="seller",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="series",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="invoice",
+                    name="series",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="invoices.numberseries",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="creditnote",
+                    name="series",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="credit_notes",
+                        to="invoices.numberseries",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="parked",
+                    name="resolved_by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="parked",
+                    name="run",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="parkings",
+                        to="invoices.billingrun",
+                        verbose_name="run",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="parked",
+                    name="subscription",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="parked",
+                        to="billing.subscription",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="parked",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="parked",
+                        to="tenants.tenant",
+                        verbose_name="customer",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="payment",
+                    name="recorded_by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="payment",
+                    name="seller",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payments",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="payment",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payments",
+                        to="tenants.tenant",
+                        verbose_name="customer",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="allocation",
+                    name="payment",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="allocations",
+                        to="invoices.payment",
+                        verbose_name="payment",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="billingrun",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["running", "done", "stopped"])), name="run_status_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="customerimport",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["checked", "imported", "refused"])),
+                        name="import_status_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="document",
+                    constraint=models.UniqueConstraint(fields=("kind", "source_id", "language"), name="document_once"),
+                ),
+                migrations.AddConstraint(
+                    model_name="document",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["invoice", "credit_note"])), name="document_kind_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invoiceline",
+                    constraint=models.UniqueConstraint(fields=("invoice", "position"), name="line_position_once"),
+                ),
+                migrations.AddConstraint(
+                    model_name="invoiceline",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("service_end_on__gt", models.F("service_start_on"))),
+                        name="line_days_in_order",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="creditnoteline",
+                    constraint=models.UniqueConstraint(fields=("credit_note", "line"), name="credit_line_once"),
+                ),
+                migrations.AddConstraint(
+                    model_name="creditnoteline",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("gross_minor", 0), _negated=True), name="credit_line_not_zero"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="numberseries",
+                    constraint=models.UniqueConstraint(fields=("seller", "kind", "year"), name="series_once_per_year"),
+                ),
+                migrations.AddConstraint(
+                    model_name="numberseries",
+                    constraint=models.UniqueConstraint(fields=("prefix", "year"), name="series_prefix_once_per_year"),
+                ),
+                migrations.AddConstraint(
+                    model_name="numberseries",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["invoice", "credit_note"])), name="series_kind_known"
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="invoice",
+                    index=models.Index(fields=["tenant", "-issued_at"], name="invoice_of_tenant"),
+                ),
+                migrations.AddIndex(
+                    model_name="invoice",
+                    index=models.Index(
+                        condition=models.Q(("status", "draft")), fields=["charge_on"], name="invoice_draft"
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="invoice",
+                    index=models.Index(
+                        condition=models.Q(("status", "open")), fields=["due_on"], name="invoice_open_due"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invoice",
+                    constraint=models.UniqueConstraint(
+                        fields=("series", "sequence"), name="invoice_number_once_in_series"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invoice",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("status", "draft")),
+                        fields=("tenant", "seller", "currency", "pays", "charge_on", "origin"),
+                        name="invoice_one_draft_per_group",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invoice",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["draft", "open", "paid", "void", "uncollectible"])),
+                        name="invoice_status_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invoice",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="invoice_currency_form"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invoice",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("issued_at", None), ("number", None), ("sequence", None), ("status", "draft")),
+                            models.Q(
+                                models.Q(("status", "draft"), _negated=True),
+                                ("number__isnull", False),
+                                ("sequence__isnull", False),
+                                ("series__isnull", False),
+                                ("due_on__isnull", False),
+                                ("issued_at__isnull", False),
+                                ("buyer_copy__isnull", False),
+                                ("seller_copy__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="invoice_issued_is_whole",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invoice",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status", "draft"), ("total_minor__gte", 0), _connector="OR"),
+                        name="invoice_total_not_negative",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invoice",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("credited_minor__gte", 0),
+                                ("paid_minor__gte", 0),
+                                (
+                                    "total_minor__gte",
+                                    django.db.models.expressions.CombinedExpression(
+                                        models.F("paid_minor"), "+", models.F("credited_minor")
+                                    ),
+                                ),
+                            ),
+                            ("status", "draft"),
+                            _connector="OR",
+                        ),
+                        name="invoice_settled_within_total",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="creditnote",
+                    constraint=models.UniqueConstraint(
+                        fields=("series", "sequence"), name="credit_note_number_once_in_series"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="creditnote",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("total_minor__gt", 0)), name="credit_note_total_positive"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="creditnote",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("returned_minor__gte", 0), ("returned_minor__lte", models.F("total_minor"))
+                        ),
+                        name="credit_note_returns_at_most_total",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="parked",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("resolved_at", None)),
+                        fields=("tenant", "stage"),
+                        name="parked_once_per_stage",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="parked",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("stage__in", ["close", "draft", "issue", "render"])),
+                        name="parked_stage_known",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="payment",
+                    index=models.Index(fields=["tenant", "-received_at"], name="payment_of_tenant"),
+                ),
+                migrations.AddConstraint(
+                    model_name="payment",
+                    constraint=models.UniqueConstraint(fields=("provider", "reference"), name="payment_reference_once"),
+                ),
+                migrations.AddConstraint(
+                    model_name="payment",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("amount_minor__gt", 0)), name="payment_amount_positive"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="payment",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="payment_currency_form"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="payment",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("method__in", ["transfer"])), name="payment_method_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="payment",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["succeeded"])), name="payment_status_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="allocation",
+                    constraint=models.UniqueConstraint(fields=("payment", "invoice"), name="allocation_once"),
+                ),
+                migrations.AddConstraint(
+                    model_name="allocation",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("amount_minor__gt", 0)), name="allocation_amount_positive"
+                    ),
+                ),
+            ]
         ),
     ]

@@ -3,26 +3,37 @@
 from django.conf import settings
 from django.db import migrations, models
 
+from tenants.tables import Together
+
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('invoices', '0004_roles'),
-        ('tenants', '0004_addresses_and_languages'),
+        ("invoices", "0004_roles"),
+        ("tenants", "0004_addresses_and_languages"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        migrations.AddConstraint(
-            model_name='creditnote',
-            constraint=models.CheckConstraint(condition=models.Q(('language__in', ['zh-hans', 'en'])), name='credit_note_language_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='document',
-            constraint=models.CheckConstraint(condition=models.Q(('language__in', ['zh-hans', 'en'])), name='document_language_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('language__in', ['zh-hans', 'en'])), name='invoice_language_known'),
+        Together(
+            [
+                migrations.AddConstraint(
+                    model_name="creditnote",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("language__in", ["zh-hans", "en"])), name="credit_note_language_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="document",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("language__in", ["zh-hans", "en"])), name="document_language_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invoice",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("language__in", ["zh-hans", "en"])), name="invoice_language_known"
+                    ),
+                ),
+            ]
         ),
     ]

@@ -4,44 +4,86 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from tenants.tables import Together
+
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('invoices', '0005_languages_known'),
-        ('tenants', '0004_addresses_and_languages'),
+        ("invoices", "0005_languages_known"),
+        ("tenants", "0004_addresses_and_languages"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        migrations.AlterField(
-            model_name='invoice',
-            name='issued_by',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AlterField(
-            model_name='invoice',
-            name='seller',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='tenants.seller', verbose_name='seller'),
-        ),
-        migrations.AlterField(
-            model_name='invoice',
-            name='series',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='invoices.numberseries'),
-        ),
-        migrations.AlterField(
-            model_name='invoice',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='tenants.tenant', verbose_name='customer'),
-        ),
-        migrations.AlterField(
-            model_name='invoiceline',
-            name='invoice',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='invoices.invoice', verbose_name='bill'),
-        ),
-        migrations.AlterField(
-            model_name='invoiceline',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='invoice_lines', to='tenants.tenant'),
+        Together(
+            [
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="issued_by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="seller",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="series",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="invoices.numberseries",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="invoice",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="tenants.tenant",
+                        verbose_name="customer",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="invoiceline",
+                    name="invoice",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="invoices.invoice",
+                        verbose_name="bill",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="invoiceline",
+                    name="tenant",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoice_lines",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ]
         ),
     ]

@@ -3,28 +3,46 @@
 from django.conf import settings
 from django.db import migrations, models
 
+from tenants.tables import Together
+
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0010_credits_beside_charges'),
-        ('invoices', '0011_credited_charges'),
-        ('tenants', '0004_addresses_and_languages'),
+        ("billing", "0010_credits_beside_charges"),
+        ("invoices", "0011_credited_charges"),
+        ("tenants", "0004_addresses_and_languages"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        migrations.RemoveConstraint(
-            model_name='parked',
-            name='parked_stage_known',
-        ),
-        migrations.AlterField(
-            model_name='parked',
-            name='stage',
-            field=models.CharField(choices=[('close', 'closing a period'), ('draft', 'drafting'), ('issue', 'issuing'), ('collect', 'collecting'), ('render', 'making the document')], max_length=8, verbose_name='at'),
-        ),
-        migrations.AddConstraint(
-            model_name='parked',
-            constraint=models.CheckConstraint(condition=models.Q(('stage__in', ['close', 'draft', 'issue', 'collect', 'render'])), name='parked_stage_known'),
+        Together(
+            [
+                migrations.RemoveConstraint(
+                    model_name="parked",
+                    name="parked_stage_known",
+                ),
+                migrations.AlterField(
+                    model_name="parked",
+                    name="stage",
+                    field=models.CharField(
+                        choices=[
+                            ("close", "closing a period"),
+                            ("draft", "drafting"),
+                            ("issue", "issuing"),
+                            ("collect", "collecting"),
+                            ("render", "making the document"),
+                        ],
+                        max_length=8,
+                        verbose_name="at",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="parked",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("stage__in", ["close", "draft", "issue", "collect", "render"])),
+                        name="parked_stage_known",
+                    ),
+                ),
+            ]
         ),
     ]

@@ -3,353 +3,947 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.text
-import tenants.printable
-import tenants.validators
 from django.conf import settings
 from django.db import migrations, models
 
+import tenants.printable
+import tenants.validators
+from tenants.tables import Together
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='CustomerGroup',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=40, unique=True, validators=[tenants.validators.validate_code], verbose_name='code')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-            ],
-            options={
-                'verbose_name': 'customer group',
-                'verbose_name_plural': 'customer groups',
-            },
+        Together(
+            [
+                migrations.CreateModel(
+                    name="CustomerGroup",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        (
+                            "code",
+                            models.CharField(
+                                max_length=40,
+                                unique=True,
+                                validators=[tenants.validators.validate_code],
+                                verbose_name="code",
+                            ),
+                        ),
+                        ("name", models.CharField(max_length=80, verbose_name="name")),
+                    ],
+                    options={
+                        "verbose_name": "customer group",
+                        "verbose_name_plural": "customer groups",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Tag",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("name", models.CharField(max_length=40, unique=True, verbose_name="name")),
+                    ],
+                    options={
+                        "verbose_name": "tag",
+                        "verbose_name_plural": "tags",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="User",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("password", models.CharField(max_length=128, verbose_name="password")),
+                        ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                        (
+                            "is_superuser",
+                            models.BooleanField(
+                                default=False,
+                                help_text="Designates that this user has all permissions without explicitly assigning them.",
+                                verbose_name="superuser status",
+                            ),
+                        ),
+                        ("email", models.EmailField(max_length=254, unique=True, verbose_name="e-mail")),
+                        ("name", models.CharField(blank=True, max_length=80, verbose_name="name")),
+                        (
+                            "language",
+                            models.CharField(
+                                choices=[("zh-hans", "Chinese"), ("en", "English")],
+                                default="zh-hans",
+                                max_length=10,
+                                verbose_name="language",
+                            ),
+                        ),
+                        ("is_staff", models.BooleanField(default=False, verbose_name="operator")),
+                        ("is_active", models.BooleanField(default=True, verbose_name="may log in")),
+                        ("date_joined", models.DateTimeField(blank=True, null=True, verbose_name="joined")),
+                        (
+                            "groups",
+                            models.ManyToManyField(
+                                blank=True,
+                                help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                                related_name="user_set",
+                                related_query_name="user",
+                                to="auth.group",
+                                verbose_name="groups",
+                            ),
+                        ),
+                        (
+                            "user_permissions",
+                            models.ManyToManyField(
+                                blank=True,
+                                help_text="Specific permissions for this user.",
+                                related_name="user_set",
+                                related_query_name="user",
+                                to="auth.permission",
+                                verbose_name="user permissions",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "person",
+                        "verbose_name_plural": "people",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="IdempotencyKey",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("owner", models.CharField(help_text="api key or user that sent it", max_length=80)),
+                        ("key", models.CharField(max_length=120)),
+                        ("method", models.CharField(max_length=8)),
+                        ("path", models.CharField(max_length=300)),
+                        ("body_sha256", models.CharField(max_length=64)),
+                        ("status", models.PositiveSmallIntegerField()),
+                        ("answer", models.JSONField()),
+                        ("created_at", models.DateTimeField()),
+                    ],
+                    options={
+                        "constraints": [models.UniqueConstraint(fields=("owner", "key"), name="idempotency_key_once")],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Seller",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        (
+                            "code",
+                            models.CharField(
+                                max_length=40,
+                                unique=True,
+                                validators=[tenants.validators.validate_code],
+                                verbose_name="code",
+                            ),
+                        ),
+                        (
+                            "legal_name",
+                            models.CharField(
+                                max_length=200,
+                                validators=[tenants.printable.validate_printable],
+                                verbose_name="legal name",
+                            ),
+                        ),
+                        (
+                            "brand",
+                            models.CharField(
+                                max_length=80, validators=[tenants.printable.validate_printable], verbose_name="brand"
+                            ),
+                        ),
+                        ("brand_en", models.CharField(blank=True, max_length=80, verbose_name="brand in English")),
+                        (
+                            "mark",
+                            models.CharField(
+                                help_text="One character, shown in the brand's colour.",
+                                max_length=1,
+                                verbose_name="mark",
+                            ),
+                        ),
+                        (
+                            "colour",
+                            models.CharField(
+                                default="#1f4e8c",
+                                max_length=7,
+                                validators=[tenants.validators.validate_colour],
+                                verbose_name="colour",
+                            ),
+                        ),
+                        (
+                            "tax_number",
+                            models.CharField(
+                                max_length=18,
+                                validators=[tenants.validators.validate_tax_number],
+                                verbose_name="tax number",
+                            ),
+                        ),
+                        (
+                            "tax_status",
+                            models.CharField(
+                                choices=[("general", "general taxpayer"), ("small", "small-scale taxpayer")],
+                                default="general",
+                                max_length=10,
+                                verbose_name="tax status",
+                            ),
+                        ),
+                        (
+                            "tax_rate",
+                            models.DecimalField(
+                                decimal_places=4,
+                                default=0,
+                                help_text="As a fraction: 0.06 is 6 %.",
+                                max_digits=6,
+                                verbose_name="tax rate",
+                            ),
+                        ),
+                        ("tax_inclusive", models.BooleanField(default=True, verbose_name="prices include tax")),
+                        (
+                            "address",
+                            models.CharField(
+                                blank=True,
+                                max_length=300,
+                                validators=[tenants.printable.validate_printable],
+                                verbose_name="address",
+                            ),
+                        ),
+                        ("phone", models.CharField(blank=True, max_length=40, verbose_name="telephone")),
+                        ("email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail")),
+                        (
+                            "bank_name",
+                            models.CharField(
+                                blank=True,
+                                max_length=120,
+                                validators=[tenants.printable.validate_printable],
+                                verbose_name="bank",
+                            ),
+                        ),
+                        ("bank_account", models.CharField(blank=True, max_length=40, verbose_name="account number")),
+                        (
+                            "currency",
+                            models.CharField(
+                                default="CNY",
+                                max_length=3,
+                                validators=[tenants.validators.validate_currency],
+                                verbose_name="currency",
+                            ),
+                        ),
+                        (
+                            "timezone",
+                            models.CharField(
+                                default="Asia/Shanghai",
+                                max_length=64,
+                                validators=[tenants.validators.validate_zone],
+                                verbose_name="time zone",
+                            ),
+                        ),
+                        (
+                            "payment_days",
+                            models.PositiveSmallIntegerField(
+                                default=0,
+                                help_text="Days from issue until a bill is due (0: on the day of issue).",
+                                verbose_name="payment days",
+                            ),
+                        ),
+                        (
+                            "number_prefix",
+                            models.CharField(
+                                max_length=10,
+                                validators=[tenants.validators.validate_code],
+                                verbose_name="prefix of numbers",
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(verbose_name="created")),
+                    ],
+                    options={
+                        "verbose_name": "seller",
+                        "verbose_name_plural": "sellers",
+                        "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="seller_currency_form"
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(("tax_rate__gte", 0), ("tax_rate__lt", 1)),
+                                name="seller_tax_rate_range",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(("tax_status__in", ["general", "small"])),
+                                name="seller_tax_status_known",
+                            ),
+                            models.UniqueConstraint(fields=("number_prefix",), name="seller_number_prefix_once"),
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Tenant",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        (
+                            "code",
+                            models.CharField(
+                                max_length=60,
+                                unique=True,
+                                validators=[tenants.validators.validate_code],
+                                verbose_name="code",
+                            ),
+                        ),
+                        (
+                            "name",
+                            models.CharField(
+                                max_length=200, validators=[tenants.printable.validate_printable], verbose_name="name"
+                            ),
+                        ),
+                        ("name_en", models.CharField(blank=True, max_length=200, verbose_name="name in English")),
+                        (
+                            "tax_number",
+                            models.CharField(
+                                blank=True,
+                                max_length=18,
+                                validators=[tenants.validators.validate_tax_number],
+                                verbose_name="tax number",
+                            ),
+                        ),
+                        (
+                            "timezone",
+                            models.CharField(
+                                default="Asia/Shanghai",
+                                max_length=64,
+                                validators=[tenants.validators.validate_zone],
+                                verbose_name="time zone",
+                            ),
+                        ),
+                        (
+                            "currency",
+                            models.CharField(
+                                default="CNY",
+                                max_length=3,
+                                validators=[tenants.validators.validate_currency],
+                                verbose_name="currency",
+                            ),
+                        ),
+                        (
+                            "language",
+                            models.CharField(
+                                choices=[("zh-hans", "Chinese"), ("en", "English")],
+                                default="zh-hans",
+                                max_length=10,
+                                verbose_name="language",
+                            ),
+                        ),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[
+                                    ("active", "active"),
+                                    ("restricted", "restricted"),
+                                    ("suspended", "suspended"),
+                                    ("closed", "closed"),
+                                ],
+                                default="active",
+                                max_length=12,
+                                verbose_name="state",
+                            ),
+                        ),
+                        (
+                            "address",
+                            models.CharField(
+                                blank=True,
+                                max_length=300,
+                                validators=[tenants.printable.validate_printable],
+                                verbose_name="address",
+                            ),
+                        ),
+                        ("phone", models.CharField(blank=True, max_length=40, verbose_name="telephone")),
+                        (
+                            "purchase_order",
+                            models.CharField(
+                                blank=True,
+                                max_length=60,
+                                validators=[tenants.printable.validate_printable],
+                                verbose_name="purchase order",
+                            ),
+                        ),
+                        (
+                            "cost_centre",
+                            models.CharField(
+                                blank=True,
+                                max_length=60,
+                                validators=[tenants.printable.validate_printable],
+                                verbose_name="cost centre",
+                            ),
+                        ),
+                        ("note", models.TextField(blank=True, verbose_name="note")),
+                        ("opened_at", models.DateTimeField(verbose_name="opened")),
+                        (
+                            "group",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="tenants",
+                                to="tenants.customergroup",
+                                verbose_name="group",
+                            ),
+                        ),
+                        (
+                            "parent",
+                            models.ForeignKey(
+                                blank=True,
+                                help_text="The company that pays this one's bills.",
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="children",
+                                to="tenants.tenant",
+                                verbose_name="parent company",
+                            ),
+                        ),
+                        (
+                            "tags",
+                            models.ManyToManyField(
+                                blank=True, related_name="tenants", to="tenants.tag", verbose_name="tags"
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "customer",
+                        "verbose_name_plural": "customers",
+                        "ordering": ["code"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Notice",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("key", models.CharField(max_length=120, verbose_name="key")),
+                        ("kind", models.CharField(max_length=40, verbose_name="kind")),
+                        (
+                            "language",
+                            models.CharField(
+                                choices=[("zh-hans", "Chinese"), ("en", "English")],
+                                max_length=10,
+                                verbose_name="language",
+                            ),
+                        ),
+                        ("payload", models.JSONField(verbose_name="content")),
+                        ("attachments", models.JSONField(default=list, verbose_name="attachments")),
+                        ("recipients", models.JSONField(default=list, verbose_name="recipients")),
+                        ("created_at", models.DateTimeField(verbose_name="created")),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[
+                                    ("pending", "waiting"),
+                                    ("delivered", "delivered"),
+                                    ("failed", "not delivered"),
+                                ],
+                                default="pending",
+                                max_length=10,
+                                verbose_name="state",
+                            ),
+                        ),
+                        ("tries", models.PositiveSmallIntegerField(default=0, verbose_name="tries")),
+                        ("next_try_at", models.DateTimeField(verbose_name="next try")),
+                        ("delivered_at", models.DateTimeField(blank=True, null=True, verbose_name="delivered")),
+                        (
+                            "seller",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="notices",
+                                to="tenants.seller",
+                                verbose_name="seller",
+                            ),
+                        ),
+                        (
+                            "tenant",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="notices",
+                                to="tenants.tenant",
+                                verbose_name="customer",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "notice",
+                        "verbose_name_plural": "notices",
+                        "ordering": ["-created_at", "-id"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Member",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        (
+                            "role",
+                            models.CharField(
+                                choices=[
+                                    ("owner", "owner"),
+                                    ("payer", "payer"),
+                                    ("admin", "administrator"),
+                                    ("viewer", "viewer"),
+                                ],
+                                default="viewer",
+                                max_length=10,
+                                verbose_name="role",
+                            ),
+                        ),
+                        ("joined_at", models.DateTimeField(verbose_name="joined")),
+                        (
+                            "user",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="memberships",
+                                to=settings.AUTH_USER_MODEL,
+                                verbose_name="person",
+                            ),
+                        ),
+                        (
+                            "tenant",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="members",
+                                to="tenants.tenant",
+                                verbose_name="customer",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "member",
+                        "verbose_name_plural": "members",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Delivery",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("number", models.PositiveSmallIntegerField(verbose_name="try")),
+                        ("channel", models.CharField(default="mail", max_length=12, verbose_name="channel")),
+                        ("at", models.DateTimeField(verbose_name="at")),
+                        ("ok", models.BooleanField(verbose_name="accepted")),
+                        ("answer", models.TextField(blank=True, verbose_name="answer")),
+                        (
+                            "notice",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="deliveries",
+                                to="tenants.notice",
+                                verbose_name="notice",
+                            ),
+                        ),
+                        (
+                            "tenant",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="deliveries",
+                                to="tenants.tenant",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "delivery",
+                        "verbose_name_plural": "deliveries",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Contact",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        (
+                            "name",
+                            models.CharField(
+                                max_length=80, validators=[tenants.printable.validate_printable], verbose_name="name"
+                            ),
+                        ),
+                        ("email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail")),
+                        ("phone", models.CharField(blank=True, max_length=40, verbose_name="telephone")),
+                        (
+                            "role",
+                            models.CharField(
+                                choices=[("finance", "finance"), ("business", "business"), ("technical", "technical")],
+                                default="finance",
+                                max_length=12,
+                                verbose_name="role",
+                            ),
+                        ),
+                        ("receives_bills", models.BooleanField(default=True, verbose_name="receives bills")),
+                        (
+                            "tenant",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="contacts",
+                                to="tenants.tenant",
+                                verbose_name="customer",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "contact",
+                        "verbose_name_plural": "contacts",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Authorisation",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("scope", models.CharField(default="all", max_length=80, verbose_name="scope")),
+                        ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                        (
+                            "ceiling_minor",
+                            models.BigIntegerField(blank=True, null=True, verbose_name="ceiling per deduction"),
+                        ),
+                        (
+                            "per_month_minor",
+                            models.BigIntegerField(blank=True, null=True, verbose_name="ceiling per month"),
+                        ),
+                        ("text", models.TextField(verbose_name="text")),
+                        ("text_version", models.CharField(max_length=40, verbose_name="version of the text")),
+                        ("text_sha256", models.CharField(max_length=64)),
+                        ("given_by_name", models.CharField(max_length=80, verbose_name="given by")),
+                        ("given_at", models.DateTimeField(verbose_name="given")),
+                        (
+                            "address",
+                            models.GenericIPAddressField(blank=True, null=True, verbose_name="network address"),
+                        ),
+                        ("withdrawn_at", models.DateTimeField(blank=True, null=True, verbose_name="withdrawn")),
+                        ("withdrawn_by_name", models.CharField(blank=True, max_length=80, verbose_name="withdrawn by")),
+                        (
+                            "given_by",
+                            models.ForeignKey(
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                                verbose_name="given by",
+                            ),
+                        ),
+                        (
+                            "seller",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="authorisations",
+                                to="tenants.seller",
+                                verbose_name="seller",
+                            ),
+                        ),
+                        (
+                            "tenant",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="authorisations",
+                                to="tenants.tenant",
+                                verbose_name="customer",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "authorisation",
+                        "verbose_name_plural": "authorisations",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="AuditEntry",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("verb", models.CharField(max_length=60, verbose_name="act")),
+                        (
+                            "target",
+                            models.CharField(
+                                blank=True,
+                                help_text="Kind and id, as subscription:12.",
+                                max_length=120,
+                                verbose_name="on",
+                            ),
+                        ),
+                        ("by_name", models.CharField(blank=True, max_length=80, verbose_name="by")),
+                        ("detail", models.JSONField(default=dict, verbose_name="detail")),
+                        ("at", models.DateTimeField(verbose_name="at")),
+                        (
+                            "by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                                verbose_name="by",
+                            ),
+                        ),
+                        (
+                            "tenant",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="audit_entries",
+                                to="tenants.tenant",
+                                verbose_name="customer",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "audit entry",
+                        "verbose_name_plural": "audit log",
+                        "ordering": ["-at", "-id"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="ApiKey",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("name", models.CharField(max_length=80, verbose_name="name")),
+                        ("prefix", models.CharField(max_length=12, unique=True, verbose_name="prefix")),
+                        ("secret_sha256", models.CharField(max_length=64)),
+                        (
+                            "scopes",
+                            django.contrib.postgres.fields.ArrayField(
+                                base_field=models.CharField(
+                                    choices=[
+                                        ("events", "send usage events"),
+                                        ("read", "read"),
+                                        ("write", "write"),
+                                        ("rate", "rate and rehearse"),
+                                    ],
+                                    max_length=10,
+                                ),
+                                default=list,
+                                size=None,
+                                verbose_name="scopes",
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(verbose_name="created")),
+                        ("expires_at", models.DateTimeField(blank=True, null=True, verbose_name="expires")),
+                        ("revoked_at", models.DateTimeField(blank=True, null=True, verbose_name="revoked")),
+                        ("last_used_at", models.DateTimeField(blank=True, null=True, verbose_name="last used")),
+                        (
+                            "seller",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="api_keys",
+                                to="tenants.seller",
+                                verbose_name="seller",
+                            ),
+                        ),
+                        (
+                            "tenant",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="api_keys",
+                                to="tenants.tenant",
+                                verbose_name="customer",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "API key",
+                        "verbose_name_plural": "API keys",
+                    },
+                ),
+            ]
         ),
-        migrations.CreateModel(
-            name='Tag',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=40, unique=True, verbose_name='name')),
-            ],
-            options={
-                'verbose_name': 'tag',
-                'verbose_name_plural': 'tags',
-            },
-        ),
-        migrations.CreateModel(
-            name='User',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('email', models.EmailField(max_length=254, unique=True, verbose_name='e-mail')),
-                ('name', models.CharField(blank=True, max_length=80, verbose_name='name')),
-                ('language', models.CharField(choices=[('zh-hans', 'Chinese'), ('en', 'English')], default='zh-hans', max_length=10, verbose_name='language')),
-                ('is_staff', models.BooleanField(default=False, verbose_name='operator')),
-                ('is_active', models.BooleanField(default=True, verbose_name='may log in')),
-                ('date_joined', models.DateTimeField(blank=True, null=True, verbose_name='joined')),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
-            ],
-            options={
-                'verbose_name': 'person',
-                'verbose_name_plural': 'people',
-            },
-        ),
-        migrations.CreateModel(
-            name='IdempotencyKey',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.CharField(help_text='api key or user that sent it', max_length=80)),
-                ('key', models.CharField(max_length=120)),
-                ('method', models.CharField(max_length=8)),
-                ('path', models.CharField(max_length=300)),
-                ('body_sha256', models.CharField(max_length=64)),
-                ('status', models.PositiveSmallIntegerField()),
-                ('answer', models.JSONField()),
-                ('created_at', models.DateTimeField()),
-            ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('owner', 'key'), name='idempotency_key_once')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Seller',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=40, unique=True, validators=[tenants.validators.validate_code], verbose_name='code')),
-                ('legal_name', models.CharField(max_length=200, validators=[tenants.printable.validate_printable], verbose_name='legal name')),
-                ('brand', models.CharField(max_length=80, validators=[tenants.printable.validate_printable], verbose_name='brand')),
-                ('brand_en', models.CharField(blank=True, max_length=80, verbose_name='brand in English')),
-                ('mark', models.CharField(help_text="One character, shown in the brand's colour.", max_length=1, verbose_name='mark')),
-                ('colour', models.CharField(default='#1f4e8c', max_length=7, validators=[tenants.validators.validate_colour], verbose_name='colour')),
-                ('tax_number', models.CharField(max_length=18, validators=[tenants.validators.validate_tax_number], verbose_name='tax number')),
-                ('tax_status', models.CharField(choices=[('general', 'general taxpayer'), ('small', 'small-scale taxpayer')], default='general', max_length=10, verbose_name='tax status')),
-                ('tax_rate', models.DecimalField(decimal_places=4, default=0, help_text='As a fraction: 0.06 is 6 %.', max_digits=6, verbose_name='tax rate')),
-                ('tax_inclusive', models.BooleanField(default=True, verbose_name='prices include tax')),
-                ('address', models.CharField(blank=True, max_length=300, validators=[tenants.printable.validate_printable], verbose_name='address')),
-                ('phone', models.CharField(blank=True, max_length=40, verbose_name='telephone')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='e-mail')),
-                ('bank_name', models.CharField(blank=True, max_length=120, validators=[tenants.printable.validate_printable], verbose_name='bank')),
-                ('bank_account', models.CharField(blank=True, max_length=40, verbose_name='account number')),
-                ('currency', models.CharField(default='CNY', max_length=3, validators=[tenants.validators.validate_currency], verbose_name='currency')),
-                ('timezone', models.CharField(default='Asia/Shanghai', max_length=64, validators=[tenants.validators.validate_zone], verbose_name='time zone')),
-                ('payment_days', models.PositiveSmallIntegerField(default=0, help_text='Days from issue until a bill is due (0: on the day of issue).', verbose_name='payment days')),
-                ('number_prefix', models.CharField(max_length=10, validators=[tenants.validators.validate_code], verbose_name='prefix of numbers')),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-            ],
-            options={
-                'verbose_name': 'seller',
-                'verbose_name_plural': 'sellers',
-                'constraints': [models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='seller_currency_form'), models.CheckConstraint(condition=models.Q(('tax_rate__gte', 0), ('tax_rate__lt', 1)), name='seller_tax_rate_range'), models.CheckConstraint(condition=models.Q(('tax_status__in', ['general', 'small'])), name='seller_tax_status_known'), models.UniqueConstraint(fields=('number_prefix',), name='seller_number_prefix_once')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Tenant',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=60, unique=True, validators=[tenants.validators.validate_code], verbose_name='code')),
-                ('name', models.CharField(max_length=200, validators=[tenants.printable.validate_printable], verbose_name='name')),
-                ('name_en', models.CharField(blank=True, max_length=200, verbose_name='name in English')),
-                ('tax_number', models.CharField(blank=True, max_length=18, validators=[tenants.validators.validate_tax_number], verbose_name='tax number')),
-                ('timezone', models.CharField(default='Asia/Shanghai', max_length=64, validators=[tenants.validators.validate_zone], verbose_name='time zone')),
-                ('currency', models.CharField(default='CNY', max_length=3, validators=[tenants.validators.validate_currency], verbose_name='currency')),
-                ('language', models.CharField(choices=[('zh-hans', 'Chinese'), ('en', 'English')], default='zh-hans', max_length=10, verbose_name='language')),
-                ('status', models.CharField(choices=[('active', 'active'), ('restricted', 'restricted'), ('suspended', 'suspended'), ('closed', 'closed')], default='active', max_length=12, verbose_name='state')),
-                ('address', models.CharField(blank=True, max_length=300, validators=[tenants.printable.validate_printable], verbose_name='address')),
-                ('phone', models.CharField(blank=True, max_length=40, verbose_name='telephone')),
-                ('purchase_order', models.CharField(blank=True, max_length=60, validators=[tenants.printable.validate_printable], verbose_name='purchase order')),
-                ('cost_centre', models.CharField(blank=True, max_length=60, validators=[tenants.printable.validate_printable], verbose_name='cost centre')),
-                ('note', models.TextField(blank=True, verbose_name='note')),
-                ('opened_at', models.DateTimeField(verbose_name='opened')),
-                ('group', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='tenants', to='tenants.customergroup', verbose_name='group')),
-                ('parent', models.ForeignKey(blank=True, help_text="The company that pays this one's bills.", null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='tenants.tenant', verbose_name='parent company')),
-                ('tags', models.ManyToManyField(blank=True, related_name='tenants', to='tenants.tag', verbose_name='tags')),
-            ],
-            options={
-                'verbose_name': 'customer',
-                'verbose_name_plural': 'customers',
-                'ordering': ['code'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Notice',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=120, verbose_name='key')),
-                ('kind', models.CharField(max_length=40, verbose_name='kind')),
-                ('language', models.CharField(choices=[('zh-hans', 'Chinese'), ('en', 'English')], max_length=10, verbose_name='language')),
-                ('payload', models.JSONField(verbose_name='content')),
-                ('attachments', models.JSONField(default=list, verbose_name='attachments')),
-                ('recipients', models.JSONField(default=list, verbose_name='recipients')),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-                ('status', models.CharField(choices=[('pending', 'waiting'), ('delivered', 'delivered'), ('failed', 'not delivered')], default='pending', max_length=10, verbose_name='state')),
-                ('tries', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
-                ('next_try_at', models.DateTimeField(verbose_name='next try')),
-                ('delivered_at', models.DateTimeField(blank=True, null=True, verbose_name='delivered')),
-                ('seller', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='tenants.seller', verbose_name='seller')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='tenants.tenant', verbose_name='customer')),
-            ],
-            options={
-                'verbose_name': 'notice',
-                'verbose_name_plural': 'notices',
-                'ordering': ['-created_at', '-id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Member',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('owner', 'owner'), ('payer', 'payer'), ('admin', 'administrator'), ('viewer', 'viewer')], default='viewer', max_length=10, verbose_name='role')),
-                ('joined_at', models.DateTimeField(verbose_name='joined')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL, verbose_name='person')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='tenants.tenant', verbose_name='customer')),
-            ],
-            options={
-                'verbose_name': 'member',
-                'verbose_name_plural': 'members',
-            },
-        ),
-        migrations.CreateModel(
-            name='Delivery',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField(verbose_name='try')),
-                ('channel', models.CharField(default='mail', max_length=12, verbose_name='channel')),
-                ('at', models.DateTimeField(verbose_name='at')),
-                ('ok', models.BooleanField(verbose_name='accepted')),
-                ('answer', models.TextField(blank=True, verbose_name='answer')),
-                ('notice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='tenants.notice', verbose_name='notice')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='tenants.tenant')),
-            ],
-            options={
-                'verbose_name': 'delivery',
-                'verbose_name_plural': 'deliveries',
-            },
-        ),
-        migrations.CreateModel(
-            name='Contact',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, validators=[tenants.printable.validate_printable], verbose_name='name')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='e-mail')),
-                ('phone', models.CharField(blank=True, max_length=40, verbose_name='telephone')),
-                ('role', models.CharField(choices=[('finance', 'finance'), ('business', 'business'), ('technical', 'technical')], default='finance', max_length=12, verbose_name='role')),
-                ('receives_bills', models.BooleanField(default=True, verbose_name='receives bills')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='contacts', to='tenants.tenant', verbose_name='customer')),
-            ],
-            options={
-                'verbose_name': 'contact',
-                'verbose_name_plural': 'contacts',
-            },
-        ),
-        migrations.CreateModel(
-            name='Authorisation',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scope', models.CharField(default='all', max_length=80, verbose_name='scope')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('ceiling_minor', models.BigIntegerField(blank=True, null=True, verbose_name='ceiling per deduction')),
-                ('per_month_minor', models.BigIntegerField(blank=True, null=True, verbose_name='ceiling per month')),
-                ('text', models.TextField(verbose_name='text')),
-                ('text_version', models.CharField(max_length=40, verbose_name='version of the text')),
-                ('text_sha256', models.CharField(max_length=64)),
-                ('given_by_name', models.CharField(max_length=80, verbose_name='given by')),
-                ('given_at', models.DateTimeField(verbose_name='given')),
-                ('address', models.GenericIPAddressField(blank=True, null=True, verbose_name='network address')),
-                ('withdrawn_at', models.DateTimeField(blank=True, null=True, verbose_name='withdrawn')),
-                ('withdrawn_by_name', models.CharField(blank=True, max_length=80, verbose_name='withdrawn by')),
-                ('given_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='given by')),
-                ('seller', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='authorisations', to='tenants.seller', verbose_name='seller')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='authorisations', to='tenants.tenant', verbose_name='customer')),
-            ],
-            options={
-                'verbose_name': 'authorisation',
-                'verbose_name_plural': 'authorisations',
-            },
-        ),
-        migrations.CreateModel(
-            name='AuditEntry',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('verb', models.CharField(max_length=60, verbose_name='act')),
-                ('target', models.CharField(blank=True, help_text='Kind and id, as subscription:12.', max_length=120, verbose_name='on')),
-                ('by_name', models.CharField(blank=True, max_length=80, verbose_name='by')),
-                ('detail', models.JSONField(default=dict, verbose_name='detail')),
-                ('at', models.DateTimeField(verbose_name='at')),
-                ('by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
-                ('tenant', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='audit_entries', to='tenants.tenant', verbose_name='customer')),
-            ],
-            options={
-                'verbose_name': 'audit entry',
-                'verbose_name_plural': 'audit log',
-                'ordering': ['-at', '-id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='ApiKey',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('prefix', models.CharField(max_length=12, unique=True, verbose_name='prefix')),
-                ('secret_sha256', models.CharField(max_length=64)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('events', 'send usage events'), ('read', 'read'), ('write', 'write'), ('rate', 'rate and rehearse')], max_length=10), default=list, size=None, verbose_name='scopes')),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-                ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires')),
-                ('revoked_at', models.DateTimeField(blank=True, null=True, verbose_name='revoked')),
-                ('last_used_at', models.DateTimeField(blank=True, null=True, verbose_name='last used')),
-                ('seller', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='api_keys', to='tenants.seller', verbose_name='seller')),
-                ('tenant', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='api_keys', to='tenants.tenant', verbose_name='customer')),
-            ],
-            options={
-                'verbose_name': 'API key',
-                'verbose_name_plural': 'API keys',
-            },
-        ),
-        migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='user_email_once_in_any_case'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenant',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='tenant_currency_form'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenant',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['active', 'restricted', 'suspended', 'closed'])), name='tenant_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenant',
-            constraint=models.CheckConstraint(condition=models.Q(('language__in', ['zh-hans', 'en'])), name='tenant_language_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenant',
-            constraint=models.CheckConstraint(condition=models.Q(('parent', models.F('id')), _negated=True), name='tenant_not_its_own_parent'),
-        ),
-        migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['next_try_at'], name='notice_waiting'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.UniqueConstraint(fields=('tenant', 'key'), name='notice_once_per_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'delivered', 'failed'])), name='notice_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('delivered_at__isnull', False), ('status', 'delivered')), models.Q(('status', 'delivered'), _negated=True), _connector='OR'), name='notice_delivered_says_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='member',
-            constraint=models.UniqueConstraint(fields=('tenant', 'user'), name='member_once_per_tenant'),
-        ),
-        migrations.AddConstraint(
-            model_name='member',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'payer', 'admin', 'viewer'])), name='member_role_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('notice', 'number'), name='delivery_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='contact',
-            constraint=models.UniqueConstraint(condition=models.Q(('email', ''), _negated=True), fields=('tenant', 'email'), name='contact_email_once_per_tenant'),
-        ),
-        migrations.AddConstraint(
-            model_name='contact',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['finance', 'business', 'technical'])), name='contact_role_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='contact',
-            constraint=models.CheckConstraint(condition=models.Q(('receives_bills', False), models.Q(('email', ''), _negated=True), _connector='OR'), name='contact_of_bills_has_email'),
-        ),
-        migrations.AddConstraint(
-            model_name='authorisation',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='authorisation_currency_form'),
-        ),
-        migrations.AddConstraint(
-            model_name='authorisation',
-            constraint=models.CheckConstraint(condition=models.Q(('ceiling_minor', None), ('ceiling_minor__gt', 0), _connector='OR'), name='authorisation_ceiling_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='authorisation',
-            constraint=models.CheckConstraint(condition=models.Q(('per_month_minor', None), ('per_month_minor__gt', 0), _connector='OR'), name='authorisation_per_month_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='authorisation',
-            constraint=models.CheckConstraint(condition=models.Q(('withdrawn_at', None), ('withdrawn_at__gte', models.F('given_at')), _connector='OR'), name='authorisation_withdrawn_after_given'),
-        ),
-        migrations.AddIndex(
-            model_name='auditentry',
-            index=models.Index(fields=['tenant', '-at'], name='audit_tenant_at'),
+        Together(
+            [
+                migrations.AddConstraint(
+                    model_name="user",
+                    constraint=models.UniqueConstraint(
+                        django.db.models.functions.text.Lower("email"), name="user_email_once_in_any_case"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="tenant",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="tenant_currency_form"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="tenant",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["active", "restricted", "suspended", "closed"])),
+                        name="tenant_status_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="tenant",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("language__in", ["zh-hans", "en"])), name="tenant_language_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="tenant",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("parent", models.F("id")), _negated=True), name="tenant_not_its_own_parent"
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="notice",
+                    index=models.Index(
+                        condition=models.Q(("status", "pending")), fields=["next_try_at"], name="notice_waiting"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="notice",
+                    constraint=models.UniqueConstraint(fields=("tenant", "key"), name="notice_once_per_key"),
+                ),
+                migrations.AddConstraint(
+                    model_name="notice",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["pending", "delivered", "failed"])),
+                        name="notice_status_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="notice",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("delivered_at__isnull", False), ("status", "delivered")),
+                            models.Q(("status", "delivered"), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="notice_delivered_says_when",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="member",
+                    constraint=models.UniqueConstraint(fields=("tenant", "user"), name="member_once_per_tenant"),
+                ),
+                migrations.AddConstraint(
+                    model_name="member",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("role__in", ["owner", "payer", "admin", "viewer"])),
+                        name="member_role_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="delivery",
+                    constraint=models.UniqueConstraint(fields=("notice", "number"), name="delivery_number_once"),
+                ),
+                migrations.AddConstraint(
+                    model_name="contact",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("email", ""), _negated=True),
+                        fields=("tenant", "email"),
+                        name="contact_email_once_per_tenant",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="contact",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("role__in", ["finance", "business", "technical"])),
+                        name="contact_role_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="contact",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("receives_bills", False), models.Q(("email", ""), _negated=True), _connector="OR"
+                        ),
+                        name="contact_of_bills_has_email",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="authorisation",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="authorisation_currency_form"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="authorisation",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("ceiling_minor", None), ("ceiling_minor__gt", 0), _connector="OR"),
+                        name="authorisation_ceiling_positive",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="authorisation",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("per_month_minor", None), ("per_month_minor__gt", 0), _connector="OR"),
+                        name="authorisation_per_month_positive",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="authorisation",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("withdrawn_at", None), ("withdrawn_at__gte", models.F("given_at")), _connector="OR"
+                        ),
+                        name="authorisation_withdrawn_after_given",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="auditentry",
+                    index=models.Index(fields=["tenant", "-at"], name="audit_tenant_at"),
+                ),
+            ]
         ),
     ]

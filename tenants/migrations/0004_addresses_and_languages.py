@@ -2,34 +2,45 @@
 
 from django.db import migrations, models
 
+from tenants.tables import Together
+
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
-        ('tenants', '0003_one_level_of_parents'),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("tenants", "0003_one_level_of_parents"),
     ]
 
     operations = [
-        migrations.RemoveConstraint(
-            model_name='delivery',
-            name='delivery_number_once',
-        ),
-        migrations.AddField(
-            model_name='delivery',
-            name='address',
-            field=models.CharField(blank=True, max_length=254, verbose_name='address'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('notice', 'number', 'address'), name='delivery_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(('language__in', ['zh-hans', 'en'])), name='notice_language_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('language__in', ['zh-hans', 'en'])), name='user_language_known'),
+        Together(
+            [
+                migrations.RemoveConstraint(
+                    model_name="delivery",
+                    name="delivery_number_once",
+                ),
+                migrations.AddField(
+                    model_name="delivery",
+                    name="address",
+                    field=models.CharField(blank=True, max_length=254, verbose_name="address"),
+                ),
+                migrations.AddConstraint(
+                    model_name="delivery",
+                    constraint=models.UniqueConstraint(
+                        fields=("notice", "number", "address"), name="delivery_number_once"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="notice",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("language__in", ["zh-hans", "en"])), name="notice_language_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="user",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("language__in", ["zh-hans", "en"])), name="user_language_known"
+                    ),
+                ),
+            ]
         ),
     ]

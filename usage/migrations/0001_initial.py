@@ -2,163 +2,359 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
+from django.db import migrations, models
+
 import tenants.printable
 import tenants.validators
-from django.db import migrations, models
+from tenants.tables import Together
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='UsageImport',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('file_name', models.CharField(max_length=200, verbose_name='file')),
-                ('sha256', models.CharField(max_length=64)),
-                ('started_at', models.DateTimeField(verbose_name='started')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished')),
-                ('rows', models.PositiveBigIntegerField(default=0, verbose_name='rows')),
-                ('accepted', models.PositiveBigIntegerField(default=0, verbose_name='accepted')),
-                ('duplicate', models.PositiveBigIntegerField(default=0, verbose_name='duplicates')),
-                ('refused', models.PositiveBigIntegerField(default=0, verbose_name='refused')),
-            ],
-            options={
-                'verbose_name': 'usage import',
-                'verbose_name_plural': 'usage imports',
-            },
+        Together(
+            [
+                migrations.CreateModel(
+                    name="UsageImport",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("file_name", models.CharField(max_length=200, verbose_name="file")),
+                        ("sha256", models.CharField(max_length=64)),
+                        ("started_at", models.DateTimeField(verbose_name="started")),
+                        ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="finished")),
+                        ("rows", models.PositiveBigIntegerField(default=0, verbose_name="rows")),
+                        ("accepted", models.PositiveBigIntegerField(default=0, verbose_name="accepted")),
+                        ("duplicate", models.PositiveBigIntegerField(default=0, verbose_name="duplicates")),
+                        ("refused", models.PositiveBigIntegerField(default=0, verbose_name="refused")),
+                    ],
+                    options={
+                        "verbose_name": "usage import",
+                        "verbose_name_plural": "usage imports",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Meter",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        (
+                            "code",
+                            models.CharField(
+                                max_length=60, validators=[tenants.validators.validate_code], verbose_name="code"
+                            ),
+                        ),
+                        (
+                            "name",
+                            models.CharField(
+                                max_length=80, validators=[tenants.printable.validate_printable], verbose_name="name"
+                            ),
+                        ),
+                        ("name_en", models.CharField(blank=True, max_length=80, verbose_name="name in English")),
+                        (
+                            "aggregation",
+                            models.CharField(
+                                choices=[
+                                    ("sum", "sum"),
+                                    ("count", "count"),
+                                    ("max", "highest"),
+                                    ("latest", "latest"),
+                                    ("unique", "unique count"),
+                                    ("time_weighted", "average over time"),
+                                ],
+                                max_length=14,
+                                verbose_name="aggregation",
+                            ),
+                        ),
+                        (
+                            "unit",
+                            models.CharField(
+                                blank=True,
+                                max_length=20,
+                                validators=[tenants.printable.validate_printable],
+                                verbose_name="unit",
+                            ),
+                        ),
+                        ("unit_en", models.CharField(blank=True, max_length=20, verbose_name="unit in English")),
+                        (
+                            "value_property",
+                            models.CharField(blank=True, max_length=60, verbose_name="property that holds the value"),
+                        ),
+                        (
+                            "dimensions",
+                            django.contrib.postgres.fields.ArrayField(
+                                base_field=models.CharField(max_length=60),
+                                blank=True,
+                                default=list,
+                                size=None,
+                                verbose_name="properties that prices depend on",
+                            ),
+                        ),
+                        ("recurring", models.BooleanField(default=False, verbose_name="keeps its level")),
+                        ("active", models.BooleanField(default=True, verbose_name="in use")),
+                        ("created_at", models.DateTimeField(verbose_name="created")),
+                        (
+                            "seller",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="meters",
+                                to="tenants.seller",
+                                verbose_name="seller",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "meter",
+                        "verbose_name_plural": "meters",
+                        "ordering": ["seller_id", "code"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="UsageCounter",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("dimension", models.JSONField(default=dict)),
+                        ("bucket", models.DateTimeField(verbose_name="hour")),
+                        ("events", models.PositiveIntegerField(default=0, verbose_name="events")),
+                        ("total", models.DecimalField(decimal_places=10, default=0, max_digits=30, verbose_name="sum")),
+                        (
+                            "highest",
+                            models.DecimalField(decimal_places=10, max_digits=30, null=True, verbose_name="highest"),
+                        ),
+                        ("first_at", models.DateTimeField(null=True)),
+                        ("last_at", models.DateTimeField(null=True)),
+                        ("last_key", models.CharField(blank=True, max_length=120)),
+                        (
+                            "last_value",
+                            models.DecimalField(decimal_places=10, max_digits=30, null=True, verbose_name="latest"),
+                        ),
+                        (
+                            "area",
+                            models.DecimalField(
+                                decimal_places=10, default=0, max_digits=40, verbose_name="value-seconds"
+                            ),
+                        ),
+                        ("unmeasured", models.BooleanField(default=True)),
+                        (
+                            "meter",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT, related_name="counters", to="usage.meter"
+                            ),
+                        ),
+                        (
+                            "tenant",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="usage_counters",
+                                to="tenants.tenant",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "usage counter",
+                        "verbose_name_plural": "usage counters",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="UsageEvent",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("key", models.CharField(max_length=120, verbose_name="key")),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[("use", "use"), ("void", "void")],
+                                default="use",
+                                max_length=4,
+                                verbose_name="kind",
+                            ),
+                        ),
+                        ("occurred_at", models.DateTimeField(verbose_name="occurred")),
+                        ("quantity", models.DecimalField(decimal_places=10, max_digits=30, verbose_name="quantity")),
+                        ("member", models.CharField(blank=True, max_length=200, verbose_name="member")),
+                        ("dimension", models.JSONField(default=dict, verbose_name="dimension")),
+                        ("properties", models.JSONField(default=dict, verbose_name="properties")),
+                        ("received_at", models.DateTimeField(verbose_name="received")),
+                        (
+                            "meter",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="events",
+                                to="usage.meter",
+                                verbose_name="meter",
+                            ),
+                        ),
+                        (
+                            "tenant",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="usage_events",
+                                to="tenants.tenant",
+                                verbose_name="customer",
+                            ),
+                        ),
+                        (
+                            "voids",
+                            models.OneToOneField(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="voided_by",
+                                to="usage.usageevent",
+                                verbose_name="takes back",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "usage event",
+                        "verbose_name_plural": "usage events",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="UsageMember",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("dimension", models.JSONField(default=dict)),
+                        ("bucket", models.DateTimeField()),
+                        ("member", models.CharField(max_length=200)),
+                        ("events", models.PositiveIntegerField(default=0)),
+                        (
+                            "meter",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT, related_name="members", to="usage.meter"
+                            ),
+                        ),
+                        (
+                            "tenant",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="usage_members",
+                                to="tenants.tenant",
+                            ),
+                        ),
+                    ],
+                ),
+            ]
         ),
-        migrations.CreateModel(
-            name='Meter',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=60, validators=[tenants.validators.validate_code], verbose_name='code')),
-                ('name', models.CharField(max_length=80, validators=[tenants.printable.validate_printable], verbose_name='name')),
-                ('name_en', models.CharField(blank=True, max_length=80, verbose_name='name in English')),
-                ('aggregation', models.CharField(choices=[('sum', 'sum'), ('count', 'count'), ('max', 'highest'), ('latest', 'latest'), ('unique', 'unique count'), ('time_weighted', 'average over time')], max_length=14, verbose_name='aggregation')),
-                ('unit', models.CharField(blank=True, max_length=20, validators=[tenants.printable.validate_printable], verbose_name='unit')),
-                ('unit_en', models.CharField(blank=True, max_length=20, verbose_name='unit in English')),
-                ('value_property', models.CharField(blank=True, max_length=60, verbose_name='property that holds the value')),
-                ('dimensions', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=60), blank=True, default=list, size=None, verbose_name='properties that prices depend on')),
-                ('recurring', models.BooleanField(default=False, verbose_name='keeps its level')),
-                ('active', models.BooleanField(default=True, verbose_name='in use')),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-                ('seller', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='meters', to='tenants.seller', verbose_name='seller')),
-            ],
-            options={
-                'verbose_name': 'meter',
-                'verbose_name_plural': 'meters',
-                'ordering': ['seller_id', 'code'],
-            },
-        ),
-        migrations.CreateModel(
-            name='UsageCounter',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('dimension', models.JSONField(default=dict)),
-                ('bucket', models.DateTimeField(verbose_name='hour')),
-                ('events', models.PositiveIntegerField(default=0, verbose_name='events')),
-                ('total', models.DecimalField(decimal_places=10, default=0, max_digits=30, verbose_name='sum')),
-                ('highest', models.DecimalField(decimal_places=10, max_digits=30, null=True, verbose_name='highest')),
-                ('first_at', models.DateTimeField(null=True)),
-                ('last_at', models.DateTimeField(null=True)),
-                ('last_key', models.CharField(blank=True, max_length=120)),
-                ('last_value', models.DecimalField(decimal_places=10, max_digits=30, null=True, verbose_name='latest')),
-                ('area', models.DecimalField(decimal_places=10, default=0, max_digits=40, verbose_name='value-seconds')),
-                ('unmeasured', models.BooleanField(default=True)),
-                ('meter', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='counters', to='usage.meter')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='usage_counters', to='tenants.tenant')),
-            ],
-            options={
-                'verbose_name': 'usage counter',
-                'verbose_name_plural': 'usage counters',
-            },
-        ),
-        migrations.CreateModel(
-            name='UsageEvent',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=120, verbose_name='key')),
-                ('kind', models.CharField(choices=[('use', 'use'), ('void', 'void')], default='use', max_length=4, verbose_name='kind')),
-                ('occurred_at', models.DateTimeField(verbose_name='occurred')),
-                ('quantity', models.DecimalField(decimal_places=10, max_digits=30, verbose_name='quantity')),
-                ('member', models.CharField(blank=True, max_length=200, verbose_name='member')),
-                ('dimension', models.JSONField(default=dict, verbose_name='dimension')),
-                ('properties', models.JSONField(default=dict, verbose_name='properties')),
-                ('received_at', models.DateTimeField(verbose_name='received')),
-                ('meter', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='usage.meter', verbose_name='meter')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='usage_events', to='tenants.tenant', verbose_name='customer')),
-                ('voids', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='voided_by', to='usage.usageevent', verbose_name='takes back')),
-            ],
-            options={
-                'verbose_name': 'usage event',
-                'verbose_name_plural': 'usage events',
-            },
-        ),
-        migrations.CreateModel(
-            name='UsageMember',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('dimension', models.JSONField(default=dict)),
-                ('bucket', models.DateTimeField()),
-                ('member', models.CharField(max_length=200)),
-                ('events', models.PositiveIntegerField(default=0)),
-                ('meter', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='members', to='usage.meter')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='usage_members', to='tenants.tenant')),
-            ],
-        ),
-        migrations.AddConstraint(
-            model_name='meter',
-            constraint=models.UniqueConstraint(fields=('seller', 'code'), name='meter_code_once_per_seller'),
-        ),
-        migrations.AddConstraint(
-            model_name='meter',
-            constraint=models.CheckConstraint(condition=models.Q(('aggregation__in', ['sum', 'count', 'max', 'latest', 'unique', 'time_weighted'])), name='meter_aggregation_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='meter',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('aggregation', 'unique'), _negated=True), models.Q(('value_property', ''), _negated=True), _connector='OR'), name='meter_unique_names_its_property'),
-        ),
-        migrations.AddIndex(
-            model_name='usagecounter',
-            index=models.Index(condition=models.Q(('unmeasured', True)), fields=['tenant', 'bucket'], name='counter_unmeasured'),
-        ),
-        migrations.AddConstraint(
-            model_name='usagecounter',
-            constraint=models.UniqueConstraint(fields=('tenant', 'meter', 'dimension', 'bucket'), name='counter_once_per_hour'),
-        ),
-        migrations.AddConstraint(
-            model_name='usagecounter',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('first_at', None), ('last_at', None), ('last_value', None)), models.Q(('first_at__isnull', False), ('first_at__lte', models.F('last_at')), ('last_at__isnull', False), ('last_value__isnull', False)), _connector='OR'), name='counter_level_is_whole'),
-        ),
-        migrations.AddIndex(
-            model_name='usageevent',
-            index=models.Index(fields=['tenant', 'meter', 'occurred_at'], name='event_tenant_meter_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='usageevent',
-            constraint=models.UniqueConstraint(fields=('tenant', 'key'), name='event_once_per_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='usageevent',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['use', 'void'])), name='event_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='usageevent',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'use'), ('voids__isnull', True)), models.Q(('kind', 'void'), ('voids__isnull', False)), _connector='OR'), name='event_void_names_its_event'),
-        ),
-        migrations.AddConstraint(
-            model_name='usageevent',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', 0)), name='event_quantity_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='usagemember',
-            constraint=models.UniqueConstraint(fields=('tenant', 'meter', 'bucket', 'dimension', 'member'), name='member_once_per_hour'),
+        Together(
+            [
+                migrations.AddConstraint(
+                    model_name="meter",
+                    constraint=models.UniqueConstraint(fields=("seller", "code"), name="meter_code_once_per_seller"),
+                ),
+                migrations.AddConstraint(
+                    model_name="meter",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("aggregation__in", ["sum", "count", "max", "latest", "unique", "time_weighted"])
+                        ),
+                        name="meter_aggregation_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="meter",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("aggregation", "unique"), _negated=True),
+                            models.Q(("value_property", ""), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="meter_unique_names_its_property",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="usagecounter",
+                    index=models.Index(
+                        condition=models.Q(("unmeasured", True)), fields=["tenant", "bucket"], name="counter_unmeasured"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="usagecounter",
+                    constraint=models.UniqueConstraint(
+                        fields=("tenant", "meter", "dimension", "bucket"), name="counter_once_per_hour"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="usagecounter",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("first_at", None), ("last_at", None), ("last_value", None)),
+                            models.Q(
+                                ("first_at__isnull", False),
+                                ("first_at__lte", models.F("last_at")),
+                                ("last_at__isnull", False),
+                                ("last_value__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="counter_level_is_whole",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="usageevent",
+                    index=models.Index(fields=["tenant", "meter", "occurred_at"], name="event_tenant_meter_time"),
+                ),
+                migrations.AddConstraint(
+                    model_name="usageevent",
+                    constraint=models.UniqueConstraint(fields=("tenant", "key"), name="event_once_per_key"),
+                ),
+                migrations.AddConstraint(
+                    model_name="usageevent",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["use", "void"])), name="event_kind_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="usageevent",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "use"), ("voids__isnull", True)),
+                            models.Q(("kind", "void"), ("voids__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="event_void_names_its_event",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="usageevent",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("quantity__gte", 0)), name="event_quantity_not_negative"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="usagemember",
+                    constraint=models.UniqueConstraint(
+                        fields=("tenant", "meter", "bucket", "dimension", "member"), name="member_once_per_hour"
+                    ),
+                ),
+            ]
         ),
     ]
