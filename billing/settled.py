@@ -33,10 +33,12 @@ def still_to_come(
     *,
     by_second: bool,
     in_force_since: datetime | None = None,
+    once_moves: bool = False,
 ) -> dict[int, list[Charged]]:
     """Return, by price, the lines charged in a period that cover time from `since` on, with what of them is still to come.
 
     A plan that was left and taken again is in force since then: what was charged before was given back when it was left.
+    `once_moves`: a coupon that gives once goes from their draft to the bill of this change (`discounts.nets`).
     """
     zone = stretch.span.zone
     lines = Charge.objects.filter(
@@ -44,11 +46,12 @@ def still_to_come(
         price__in=list(price_ids),
         undiscounted_minor__gt=0,
         service_end_on__gt=local_day(since, zone),
-    )
+        # A credit that was taken back gives nothing back any more, and its counter-entry is no line of its own.
+    ).exclude(reason=Charge.Reason.CORRECTION)
     if in_force_since:
         lines = lines.filter(service_start_on__gte=local_day(in_force_since, zone))
     charges = list(lines.order_by("pk"))
-    nets = discounts.nets(charge.pk for charge in charges)
+    nets = discounts.nets((charge.pk for charge in charges), once_moves=once_moves)
     given = _given(charge.pk for charge in charges)
     found: dict[int, list[Charged]] = defaultdict(list)
     for charge in charges:
@@ -81,7 +84,8 @@ def _left(stretch: Stretch, since: datetime, by_second: bool) -> int:
 
 def _given(charge_ids: Iterable[int]) -> dict[int, list[tuple[int, int, Charge]]]:
     found: dict[int, list[tuple[int, int, Charge]]] = defaultdict(list)
-    for row in ChargeCredit.objects.filter(among("charge", charge_ids)).select_related("credit").order_by("pk"):
+    rows = ChargeCredit.objects.filter(among("charge", charge_ids), undone_at=None).select_related("credit")
+    for row in rows.order_by("pk"):
         found[row.charge_id].append((row.amount_minor, row.undiscounted_minor, row.credit))
     return found
 

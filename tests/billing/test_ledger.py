@@ -8,7 +8,7 @@ from billing.models import LedgerTransaction, Posting
 from tenants.errors import NoTransaction
 from tests import shop
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def entry(sold_by, who, *sides, source_id=1):

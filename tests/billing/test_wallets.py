@@ -1,16 +1,18 @@
 """A wallet: gifts first, never below zero, and always what the book says."""
 
+from importlib import import_module
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 
 from billing import checking, ledger, wallets
-from billing.models import TopUp, Wallet
+from billing.models import LotUse, TopUp, Wallet, WalletLot
 from billing.money import Money
 from billing.wallets import Balance
 from tenants.errors import Invalid
 from tests import shop
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 AT = shop.at("2026-01-01 09:00")
 
 
@@ -142,12 +144,42 @@ def test_a_posting_that_raises_the_wallet_is_counted_and_none_that_lowers_it(acm
     assert Wallet.objects.get().moves == 2
 
 
+def tamper(*statements):
+    """Change what the triggers hold, with the triggers off."""
+    tables = ("billing_wallet", "billing_walletlot", "billing_lotuse")
+    off, on = ([f"ALTER TABLE {t} {act} TRIGGER USER" for t in tables] for act in ("DISABLE", "ENABLE"))
+    with connection.cursor() as cursor:
+        for statement in ("SET CONSTRAINTS ALL IMMEDIATE", *off, *statements, *on, "SET CONSTRAINTS ALL DEFERRED"):
+            cursor.execute(statement)
+
+
+def faults():
+    return {fault.where: fault.what for fault in checking.faults()}
+
+
 def test_the_books_find_a_wallet_that_says_something_else(acme, qingyu):
     fill(acme, qingyu, "10.00")
-    assert not list(checking.faults())
+    assert not faults()
+    tamper("UPDATE billing_wallet SET paid_minor = 1001")
+    assert set(faults()) == {"wallet acme CNY", "lots of wallet acme CNY"}
+    tamper("DELETE FROM billing_walletlot", "DELETE FROM billing_wallet")
+    assert set(faults()) == {"wallet acme CNY", f"lots of booking top_up:{TopUp.objects.get().pk} topped_up"}
+
+
+def test_what_was_booked_before_lots_were_kept_is_played_again(acme, qingyu):
+    for amount, gift in (("10.00", False), ("5.00", True), ("7.00", False), ("2.00", True)):
+        fill(acme, qingyu, amount, gift=gift)
+    spend(acme, qingyu, "20.00")
+    columns = "kind", "amount_minor", "left_minor", "source", "source_id", "cause", "at"
+
+    def kept():
+        uses = LotUse.objects.order_by("lot__kind", "lot").values_list("source", "cause", "amount_minor")
+        return list(WalletLot.objects.order_by("pk").values_list(*columns)), list(uses)
+
+    before = kept()
+    tamper("DELETE FROM billing_lotuse", "DELETE FROM billing_walletlot")
+    assert "lots of wallet acme CNY" in faults()
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE billing_wallet SET paid_minor = 11")
-    assert [fault.where for fault in checking.faults()] == ["wallet acme CNY"]
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM billing_wallet")
-    assert [fault.where for fault in checking.faults()] == ["wallet acme CNY"]
+        cursor.execute(import_module("billing.migrations.0017_wallet_lots_guarded").REPLAY)
+    assert not faults()
+    assert kept() == before
