@@ -8,10 +8,14 @@ from django.utils.translation import gettext as _
 
 from billing import formatting
 from billing.models import Change, PlanVersion
+from billing.wording import refund_text
 from invoices import changed
 from invoices.confirming import Offer
 from invoices.pages import titles
 from invoices.pages.visit import Visit
+
+# After these something is paid, so what of it would be refunded is said beforehand.
+BUYING = frozenset({"change_plan", "set_quantity", "add_module"})
 
 
 def regret(visit: Visit, offer: Offer) -> tuple[str, ...]:
@@ -20,6 +24,9 @@ def regret(visit: Visit, offer: Offer) -> tuple[str, ...]:
     if change is None:
         return (_("Nothing is charged for a coupon. It stays with this contract until it is used up."),)
     said = RULES.get(offer.wish.do, _nothing)(visit, offer)
+    if offer.wish.do in BUYING:
+        version = offer.after.version
+        said = (*said, refund_text(version.refund, version.undo_hours))
     if change.status == Change.Status.SCHEDULED:
         day = formatting.day(changed.effective_on(change), visit.language, "weekday")
         return (*said, _("Until %(day)s you can take it back, at no cost.") % {"day": day})
@@ -74,6 +81,13 @@ def _pause(visit: Visit, offer: Offer) -> tuple[str, ...]:
     return (_("You can use it again at any time; then the rest of the running period is charged by days."),)
 
 
+def _undo(visit: Visit, offer: Offer) -> tuple[str, ...]:
+    return (
+        _("The contract is as it was before, and so is the money. Nothing of it was used."),
+        _("You can buy it again at any time."),
+    )
+
+
 def _nothing(visit: Visit, offer: Offer) -> tuple[str, ...]:
     return (_("You can change it again at any time."),)
 
@@ -85,4 +99,5 @@ RULES: Mapping[str, Callable[[Visit, Offer], tuple[str, ...]]] = {
     "remove_module": _nothing,
     "cancel": _cancel,
     "pause": _pause,
+    "undo": _undo,
 }
