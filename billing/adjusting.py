@@ -74,11 +74,12 @@ def credits(
     change: Change,
     on: date,
     lowered: tuple[Decimal, Decimal] | None = None,
+    once_moves: bool = False,
 ) -> list[Line]:
     """Return what of the charged lines is given back for the time from an instant on, one line for each price.
 
     `lowered` are the quantity removed and the one held before, where only a share goes. Nothing is given back without
-    proration, of usage, or of what is charged once.
+    proration, of usage, or of what is charged once. `once_moves`: see `settled.still_to_come`.
     """
     found = []
     for clause in clauses:
@@ -88,7 +89,12 @@ def credits(
             continue
         by_second = clause.proration == "second"
         lines = settled.still_to_come(
-            stretch, [clause.price_id], since, by_second=by_second, in_force_since=clause.since
+            stretch,
+            [clause.price_id],
+            since,
+            by_second=by_second,
+            in_force_since=clause.since,
+            once_moves=once_moves,
         )[clause.price_id]
         share = Fraction(lowered[0]) / Fraction(lowered[1]) if lowered else Fraction(1)
         backs = give_back(lines, share)

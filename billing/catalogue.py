@@ -132,10 +132,15 @@ def check_params(model: str, params: Mapping[str, Any], path: str) -> None:
 
 def fingerprint(version: PlanVersion) -> str:
     """Return the SHA-256 over the terms and every price: what an acceptance points at."""
+    return sha256(canonical(version).encode()).hexdigest()
+
+
+def canonical(version: PlanVersion) -> str:
+    """Return the text that `fingerprint` is the hash of: the terms and every price as JSON, so that anybody can hash it again."""
     terms = {name: getattr(version, name) for name in TERMS}
     keep = [f.name for f in Price._meta.fields if f.name not in ("id", "version")]
     prices = [model_to_dict(price, keep) for price in version.prices.order_by("position", "pk")]
-    return _hash({"plan": version.plan.code, "number": version.number, "terms": terms, "prices": prices})
+    return _text({"plan": version.plan.code, "number": version.number, "terms": terms, "prices": prices})
 
 
 def _check_price(price: Price, version: PlanVersion, path: str) -> None:
@@ -196,4 +201,8 @@ def _check_entry(entry: PriceListEntry, path: str) -> None:
 
 
 def _hash(content: object) -> str:
-    return sha256(json.dumps(content, sort_keys=True, default=str, ensure_ascii=False).encode()).hexdigest()
+    return sha256(_text(content).encode()).hexdigest()
+
+
+def _text(content: object) -> str:
+    return json.dumps(content, sort_keys=True, default=str, ensure_ascii=False)

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from billing import adjusting, closing, contracts, replacing, switching, timing
+from billing import adjusting, closing, contracts, replacing, retracing, switching, timing
 from billing.charges import write
 from billing.charging import split_at
 from billing.models import Acceptance, Change, Charge, PlanVersion, PriceList, Subscription
@@ -56,6 +56,7 @@ def change_plan(
         return _wait(s, version, on_end or _period_end(s, current), at=at, by=by)
     if when not in (None, "now"):
         raise Invalid(_("Write “now” or “period_end”."), field="when")
+    stood = retracing.before(s, version.undo_hours)
     withdraw(s, Kind.PLAN, at=at)
     change = _record(s, version, _split(s, version, at), Change.Status.SCHEDULED, at=at, by=by)
     if s.status == State.PENDING or switching.is_in_trial(s, at):
@@ -63,6 +64,7 @@ def change_plan(
         closing.close([s.pk], at=at, confirmed=change)
     else:
         _replace(s, contract, current, change, at=at)
+    retracing.keep(change, stood, version.undo_hours)
     return told(change)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Func, Value
 
-from billing import commitments, contracts, covering, late, planning, replacing, switching, trials
+from billing import capping, commitments, contracts, countering, covering, late, planning, replacing, switching, trials
 from billing.charges import Line, write
 from billing.charging import Measure, Worth, in_advance, in_arrears, is_metered
 from billing.measures import Question, measure
@@ -56,7 +56,7 @@ def close(
     measured again and charged (CONTRACTS rule 14). A purchase that was just confirmed is closed `alone`: late usage
     waits for the next periodic bill (rule 9). What opens because of a change that was `confirmed` is charged as that change.
     """
-    subscriptions = _lock(subscription_ids, at)
+    subscriptions = _lock(subscription_ids, at, wait=alone or confirmed is not None)
     if not subscriptions:
         return Closed()
     # Before anything is measured: an event that arrives from now on is measured, or leaves its mark for the next close.
@@ -75,14 +75,20 @@ def close(
     agreed = {work.subscription.pk: work.contract for work in works}
     after = late.lines(changed, agreed, closed_now=_closed_now(works), regular=lines, at=at)
     periods = {key: pk for one in rounds for key, pk in one.periods.items()}
-    write(after, periods=periods, at=at)
     whole = [(work.subscription, work.contract, stretch) for work in works for stretch in work.due.closed]
-    true_ups = commitments.lines(whole, agreed, after)
+    capped = capping.meet([(s, stretch) for s, _contract, stretch in whole], after)
+    after = capping.soften(after, capped)
+    write(after, periods=periods, at=at)
+    caps = capping.lines(capped, [*subscriptions, *changed.subscriptions], after, at=at)
+    write(caps, periods=periods, at=at)
+    true_ups = commitments.lines(whole, agreed, [*after, *caps])
     write(true_ups, periods=periods, at=at)
     trials.go_on(
         [work.subscription for work in works if work.due.ended_on == work.contract.trial_end_on is not None], at=at
     )
-    return Closed(len(subscriptions), sum(one.opened for one in rounds), len(lines) + len(after) + len(true_ups))
+    return Closed(
+        len(subscriptions), sum(one.opened for one in rounds), len(lines) + len(after) + len(caps) + len(true_ups)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +121,10 @@ def _first_of(s: Subscription, day: date) -> datetime:
     return local_midnight(day, s.zone)
 
 
-def _lock(ids: Iterable[int], at: datetime) -> list[Subscription]:
+def _lock(ids: Iterable[int], at: datetime, *, wait: bool) -> list[Subscription]:
     due = Subscription.objects.due(at).filter(among("pk", ids)).defer("during", "next_at", "created_at")
+    # Customers before subscriptions; one with a cap whom another worker closes is left for the next close.
+    due = due.exclude(tenant__in=capping.hold(due.values_list("tenant", flat=True), wait=wait))
     locked = contracts.with_terms(due.select_for_update(no_key=True, skip_locked=True).order_by("pk"))
     _pay_as_now(locked)
     return locked
@@ -210,7 +218,9 @@ def _lines(work: Work, measures: Mapping[Any, Measure], confirmed: Change | None
 
 
 def _line(work: Work, worth: Worth, *, due_on: date) -> Line:
-    return Line(work.subscription, worth, due_on=due_on, period=_key(work, worth.stretch), cause=worth.cause)
+    corrects = countering.closed_before(worth) if worth.stretch.again else None
+    key = _key(work, worth.stretch)
+    return Line(work.subscription, worth, due_on=due_on, period=key, cause=worth.cause, corrects=corrects)
 
 
 def _closed_now(works: Sequence[Work]) -> set[int]:

@@ -118,7 +118,13 @@ def _true_up(
         first = before[0].pk if before else None
         worth = replace(worth, amount_minor=amount, undiscounted_minor=missing)
         return Line(s, worth, due_on or stretch.over_on, where, Charge.Reason.LATE, f"{len(before) + 1}", first, backs)
-    return Line(s, worth, stretch.over_on, where)
+    return Line(s, worth, stretch.over_on, where, corrects=_before(stretch) if stretch.again else None)
+
+
+def _before(stretch: Stretch) -> int | None:
+    """Return the true-up of a period that was closed before, and opened again."""
+    made = Charge.objects.filter(period=stretch.id, kind=KIND, reason=Charge.Reason.PERIOD).order_by("-pk")
+    return made.values_list("pk", flat=True).first()
 
 
 def _worth(s: Subscription, stretch: Stretch, least: int, charged: int, missing: int) -> Worth:

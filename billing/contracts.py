@@ -100,7 +100,7 @@ def last_periods(subscriptions: Iterable[Subscription]) -> dict[int, dict[Interv
     found: dict[int, dict[Interval, Stretch]] = defaultdict(dict)
     # Of two that begin on one day the first was cut on it, and is empty.
     rows = (
-        BillingPeriod.objects.filter(among("subscription", (s.pk for s in subscriptions)))
+        BillingPeriod.objects.filter(among("subscription", (s.pk for s in subscriptions)), undone_at=None)
         .order_by("subscription_id", "interval", "-start", "-end", "-pk")
         .distinct("subscription_id", "interval")
     )
@@ -116,7 +116,10 @@ def stretch(period: BillingPeriod) -> Stretch:
     end_on = period.end_on
     cut_at = None if local_midnight(end_on, zone) == period.end else period.end
     span = Span(0, period.start_on, end_on + timedelta(days=1) if cut_at else end_on, whole_start, whole_end, zone)
-    return Stretch(Interval(period.interval), span, period.trial, period.pk, period.closed_at is not None, cut_at)
+    again = period.reopened_at is not None
+    return Stretch(
+        Interval(period.interval), span, period.trial, period.pk, period.closed_at is not None, cut_at, again
+    )
 
 
 def rating_of(model: str, params: Mapping[str, Any]) -> Rating:
@@ -163,7 +166,8 @@ def _former(subscriptions: Sequence[Subscription]) -> dict[int, list[FormerTerms
     """Return what subscriptions were before their changes, oldest first; few were ever changed."""
     changed = [s.pk for s in subscriptions if s.terms_since > local_midnight(s.start_on, s.zone)]
     found: dict[int, list[FormerTerms]] = defaultdict(list)
-    rows = FormerTerms.objects.filter(among("subscription", changed)).select_related("version").order_by("since", "pk")
+    rows = FormerTerms.objects.filter(among("subscription", changed), undone_at=None).select_related("version")
+    rows = rows.order_by("since", "pk")
     for terms in rows if changed else ():
         if terms.since < terms.until:
             found[terms.subscription_id].append(terms)

@@ -141,22 +141,24 @@ def switch(coupon: Coupon, *, on: bool, at: datetime, by: User | None) -> None:
     audit.record("coupon.on" if on else "coupon.off", tenant=None, target=f"coupon:{locked.pk}", at=at, by=by)
 
 
-def nets(charge_ids: Iterable[int]) -> dict[int, int]:
-    """Return what charges come to after discount, in minor units by id: the amount less the discounts applied to it."""
+def nets(charge_ids: Iterable[int], *, once_moves: bool = False) -> dict[int, int]:
+    """Return what charges come to after discount, in minor units by id: the amount less the discounts applied to it.
+
+    Where `once_moves`, what a coupon that gives once takes off on a draft is left out: a bill that is issued before that
+    draft takes the coupon away from it (CONTRACTS rule 10).
+    """
     ids = list(charge_ids)
-    off = dict(
-        AppliedDiscount.objects.filter(among("charge", ids))
-        .order_by()
-        .values_list("charge")
-        .annotate(off=Sum("amount_minor"))
-    )
+    applied = AppliedDiscount.objects.filter(among("charge", ids))
+    if once_moves:
+        applied = applied.exclude(final_at=None, redemption__coupon__duration=Coupon.Duration.ONCE)
+    off = dict(applied.order_by().values_list("charge").annotate(off=Sum("amount_minor")))
     amounts = Charge.objects.filter(among("pk", ids)).values_list("pk", "amount_minor")
     return {pk: amount - off.get(pk, 0) for pk, amount in amounts}
 
 
 def given_by(coupon_ids: Iterable[int]) -> dict[int, int]:
     """Return what the discounts of coupons come to, in minor units by coupon; drafts count."""
-    rows = AppliedDiscount.objects.filter(among("redemption__coupon_id", list(coupon_ids)))
+    rows = AppliedDiscount.objects.filter(among("redemption__coupon_id", list(coupon_ids)), undone_at=None)
     return dict(rows.order_by().values_list("redemption__coupon").annotate(given=Sum("amount_minor")))
 
 
@@ -198,7 +200,7 @@ def _check_offer(coupon: Coupon, subscription: Subscription, at: datetime) -> No
 
 def _check_limits(coupon: Coupon, subscription: Subscription) -> None:
     said = {"code": coupon.code}
-    redeemed = Redemption.objects.filter(coupon=coupon)
+    redeemed = Redemption.objects.filter(coupon=coupon, undone_at=None)
     if redeemed.filter(subscription=subscription, used_up_at=None).exists():
         raise AlreadyRedeemed(_("The coupon “%(code)s” is redeemed for this contract already.") % said, field="coupon")
     if coupon.most_redemptions is not None and redeemed.count() >= coupon.most_redemptions:

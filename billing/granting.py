@@ -7,8 +7,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from django.db.models import Sum
+
 from billing.discounts import given_by
-from billing.models import AppliedDiscount, BillingPeriod, Coupon, Redemption
+from billing.models import AppliedDiscount, BillingPeriod, ChargeCredit, Coupon, Redemption
 from tenants.bulk import among, copy_in, mark
 from tenants.models.companies import Language
 from usage.periods import add_months
@@ -74,7 +76,7 @@ class Cause(NamedTuple):
 
 def in_force(subscription_ids: Iterable[int]) -> list[Granted]:
     """Return what the redeemed coupons of subscriptions still give, in the order of redeeming."""
-    rows = Redemption.objects.filter(among("subscription", list(subscription_ids)), used_up_at=None)
+    rows = Redemption.objects.filter(among("subscription", list(subscription_ids)), used_up_at=None, undone_at=None)
     return [Granted(*row) for row in rows.order_by("subscription", "position").values_list(*Granted._fields)]
 
 
@@ -87,7 +89,7 @@ def held(redemption_ids: Iterable[int]) -> set[int]:
 def given(redemption_ids: Iterable[int], *, since: datetime) -> list[tuple[int, datetime, int]]:
     """Return (redeemed coupon, start of the charge's period, amount) of what was given in periods from `since` on."""
     rows = AppliedDiscount.objects.filter(
-        among("redemption", list(redemption_ids)), charge__period__start__gte=since
+        among("redemption", list(redemption_ids)), charge__period__start__gte=since, undone_at=None
     ).order_by()
     return list(rows.values_list("redemption", "charge__period__start", "amount_minor"))
 
@@ -106,6 +108,12 @@ def periods_from(period_ids: Iterable[int]) -> list[BillingPeriod]:
         return []
     first = min(period.start for period in named)
     return list(BillingPeriod.objects.filter(among("subscription", {p.subscription_id for p in named}), end__gte=first))
+
+
+def capped(cap_ids: Iterable[int]) -> dict[int, int]:
+    """Return what lines of caps take off charges, in minor units by charge: a coupon gives on what is left."""
+    rows = ChargeCredit.objects.filter(among("credit", list(cap_ids)), amount_minor__gt=0).order_by()
+    return dict(rows.values_list("charge").annotate(off=Sum("amount_minor")))
 
 
 def write(rows: Sequence[Applied]) -> None:

@@ -177,7 +177,9 @@ def _holds(period: BillingPeriod, clause: Clause, by_meter: Mapping[tuple[int, i
 def _billed(periods: set[int | None]) -> Mapping[Place, Billed]:
     found: dict[Place, Billed] = defaultdict(Billed)
     places: dict[int, Place] = {}
-    for charge in Charge.objects.filter(period__in=periods, kind="usage").order_by("pk"):
+    # What a cap took off is reckoned behind it (`capping`).
+    usage = Charge.objects.filter(period__in=periods, kind="usage").exclude(reason=Charge.Reason.CAP)
+    for charge in usage.order_by("pk"):
         if charge.reason == Charge.Reason.PERIOD:
             places[charge.pk] = (charge.period_id, charge.price_id, charge.cause)
         place = places.get(charge.corrects_id or charge.pk)

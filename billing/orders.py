@@ -15,6 +15,7 @@ from billing.models import PlanVersion, Price, Subscription
 from billing.models.catalogue import Status
 from tenants.errors import Conflict, DomainError, Invalid, NotAllowed, WrongState
 from tenants.models import Authorisation, Tenant
+from tenants.models.agreements import RENEWS
 
 # More than any column of a quantity holds.
 TOO_MANY = Decimal(10) ** 20
@@ -36,6 +37,7 @@ class Order:
     code holds prices of CONTRACTS §1. `consent` is the authorisation under which it renews by itself; without one it
     ends with its first term. `minimum_minor` is a commitment per period that stands before the plan's. `quoted_sha256`
     is the hash of the quote that the customer accepts: the acceptance points at it, and a quote outlives a version's sale.
+    `twice`: it is wanted though another account with the same tax number has it; None: that was settled elsewhere.
     """
 
     tenant: Tenant
@@ -53,6 +55,7 @@ class Order:
     cost_centre: str = ""
     coupons: Sequence[str] = ()
     quoted_sha256: str = ""
+    twice: bool | None = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,5 +128,5 @@ def _named(by_code: Mapping[str, Price], code: str, path: str) -> Price:
 def check_consent(consent: Authorisation, tenant_id: int, seller_id: int, scope: str) -> None:
     """Raise NotAllowed unless this customer's authorisation is in force for the scope, or for renewals alone."""
     mine = consent.tenant_id == tenant_id and consent.seller_id == seller_id
-    if not mine or consent.withdrawn_at or consent.scope not in ("all", "renewal", scope):
+    if not mine or consent.withdrawn_at or consent.items.isdisjoint({"all", RENEWS, scope}):
         raise NotAllowed(_("Renewal needs an authorisation of this customer that is in force."), field="consent")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Q
-
-from billing import contracts, covering, planning, switching
+from billing import cap_previews, capping, contracts, countering, covering, planning, switching
+from billing.cap_previews import NOTHING, Off, Use
 from billing.charging import Measure, Worth, in_advance, in_arrears, is_metered, of_usage
+from billing.entitlements import Running
 from billing.measures import Question, measure
 from billing.models import Change, Charge, Subscription
 from billing.terms import Clause, Contract, Stretch
@@ -45,6 +45,8 @@ class Preview:
     currency: str
     fixed: tuple[Worth, ...]
     usage: tuple[UsageSoFar, ...]
+    # What the customer's hard caps take off usage.
+    off: Off = NOTHING
 
     @property
     def fixed_minor(self) -> int:
@@ -53,13 +55,13 @@ class Preview:
 
     @property
     def so_far_minor(self) -> int:
-        """What usage comes to by now."""
-        return sum(use.so_far.amount_minor for use in self.usage)
+        """What usage comes to by now, behind the caps."""
+        return sum(use.so_far.amount_minor for use in self.usage) - self.off.so_far_minor
 
     @property
     def expected_minor(self) -> int:
         """What the bill comes to if usage goes on as it did."""
-        return self.fixed_minor + sum(use.expected.amount_minor for use in self.usage)
+        return self.fixed_minor + sum(use.expected.amount_minor for use in self.usage) - self.off.expected_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,16 @@ def preview(subscriptions: Sequence[Subscription], *, at: datetime) -> dict[int,
         if subscription.next_at is None or subscription.status == Subscription.Status.ENDED:
             continue
         found[subscription.pk] = _preview(subscription, agreed[subscription.pk], last.get(subscription.pk, {}), at)
-    return found
+    off = cap_previews.off((use for s in subscriptions if s.pk in found for use in uses(s, found[s.pk].usage)), at=at)
+    return {pk: replace(one, off=off[pk]) if pk in off else one for pk, one in found.items()}
+
+
+def uses(subscription: Subscription, found: Sequence[UsageSoFar]) -> list[Use]:
+    """Return usage that runs as caps and budgets count it."""
+    return [
+        Use(subscription, use.clause, use.stretch, use.so_far.cause, use.so_far.amount_minor, use.expected.amount_minor)
+        for use in found
+    ]
 
 
 def _foreseen(subscriptions: Sequence[Subscription], at: datetime) -> dict[int, Contract]:
@@ -117,15 +128,33 @@ def running(subscription: Subscription, *, at: datetime) -> list[UsageSoFar]:
     return _usage(subscription, contract, stretches, at)
 
 
+def grown(one: Running, *, at: datetime) -> Running:
+    """Return a running usage price as it will stand at its period's end, if it goes on as it did; packs as they stand."""
+    q = one.question
+    ahead = _forecast(q.clause, q.stretch, one.measured, at)
+    more = {q.key: ahead.quantity - one.measured.quantity}
+    found = covering.expect([q], {q.key: ahead}, at=at, more=more)[q.key]
+    worth = of_usage(q.clause, q.stretch, found, currency=one.subscription.currency)
+    return replace(one, now_minor=worth.amount_minor, measured=found)
+
+
 def recompute(charge: Charge) -> Recomputed | None:
     """Measure and rate a usage charge's period again from its counters; None for a charge that no usage made.
 
+    The line of a cap is reckoned again from the usage that it bounds.
+
     What was charged for the period is the charge with its later differences (reason `late`).
     """
+    if charge.reason == Charge.Reason.CAP:
+        worth, charged = capping.again(charge)
+        return Recomputed(charged, worth.amount_minor, Decimal(1), 0, worth)
     subscription = Subscription.objects.select_related("version", "seller").get(pk=charge.subscription_id)
     contract = contracts.load([subscription])[subscription.pk]
     first = Charge.objects.get(pk=charge.corrects_id) if charge.corrects_id else charge
     stretch = contracts.stretch(charge.period)
+    if stretch.again and not stretch.closed:
+        # Opened again, because the change that closed it was taken back: it is reckoned when it closes.
+        return None
     questions = _questions(subscription, contract, [stretch])
     wanted = [q for q in questions if q.clause.price_id == first.price_id]
     measured = covering.again(questions, measure(questions)) if wanted else {}
@@ -137,7 +166,7 @@ def recompute(charge: Charge) -> Recomputed | None:
 
 
 def _compared(first: Charge, worth: Worth, found: Measure) -> Recomputed:
-    parts = Charge.objects.filter(Q(pk=first.pk) | Q(corrects=first.pk, reason__in=["late", "correction"]))
+    parts = Charge.objects.filter(among("pk", countering.together(first)))
     total = sum(parts.values_list("undiscounted_minor", flat=True))
     return Recomputed(total, worth.amount_minor, found.quantity, found.events, worth)
 

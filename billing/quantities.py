@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from billing import adjusting, changing, contracts, orders, switching
+from billing import adjusting, changing, contracts, orders, retracing, switching
 from billing.changing import Changed
 from billing.charges import write
 from billing.charging import split_at
@@ -65,6 +65,7 @@ def remove_module(subscription: Subscription, code: str, *, at: datetime, by: Us
 def _set(s: Subscription, price: Price, after: Decimal | None, *, at: datetime, by: User | None) -> Changed:
     if s.status not in changing.CHANGEABLE:
         raise WrongState(_("This subscription is over, paused or suspended; nothing can be added or removed."))
+    stood = retracing.before(s, s.version.undo_hours)
     for waiting in _waiting(s, price):
         changing.take_back(s, waiting, at=at)
     contract = contracts.load([s])[s.pk]
@@ -80,6 +81,9 @@ def _set(s: Subscription, price: Price, after: Decimal | None, *, at: datetime, 
     change = changing.record(s, Kind.QUANTITY, split, Change.Status.APPLIED, at=at, by=by, **more)
     _charge(s, clause, running if in_use else None, split, (before, after), change, at=at)
     switching.hold(s, price, after, split)
+    # More is a purchase; what was removed can be bought again.
+    if after is not None and (before is None or after > before):
+        retracing.keep(change, stood, s.version.undo_hours)
     return changing.told(change)
 
 

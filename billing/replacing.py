@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 
 from billing import adjusting, contracts, switching
 from billing.charges import Line, write
@@ -17,6 +18,8 @@ from tenants.bulk import mark
 from usage.periods import Interval, local_day
 
 Current = Mapping[Interval, Stretch]
+# Rhythms from the shortest to the longest.
+RANK = [str(one) for one in Interval]
 
 
 def replace(
@@ -27,14 +30,20 @@ def replace(
     What was charged is given back from `given_back_from` on, as the old plan splits its periods.
     """
     on = local_day(max(change.effective_at, given_back_from), s.zone)
-    lines = adjusting.credits(s, contract.clauses, current, given_back_from, change=change, on=on)
     turns = change.version is not None and change.version.interval != s.version.interval
+    give_back = partial(adjusting.credits, s, contract.clauses, current, given_back_from, change=change, on=on)
+    lines, rest, before = give_back(), [], s.version.interval
     switching.switch(s, change, at=at)
     if turns:
         cut(current, s.terms_since)
     else:
-        lines += _rest(s, current, change, on)
-    write(lines, periods={}, at=at)
+        rest = _rest(s, current, change, on)
+    longer = turns and RANK.index(s.version.interval) > RANK.index(before)
+    if lines and (longer or sum(line.worth.amount_minor for line in (*lines, *rest)) > 0):
+        # Its bill is issued at once, and takes a coupon that gives once away from a draft that waits (rule 10). In a longer
+        # rhythm it holds the first period of the new plan too, which the next close charges.
+        lines = give_back(once_moves=True)
+    write([*lines, *rest], periods={}, at=at)
 
 
 def apply(due: Sequence[tuple[Subscription, Contract]], *, at: datetime) -> list[Subscription]:

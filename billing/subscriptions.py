@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.utils.translation import gettext as _
 
-from billing import discounts
+from billing import discounts, doubles
 from billing.models import Acceptance, NegotiatedPrice, PlanVersion, Price, PriceList, Subscription, SubscriptionItem
 from billing.models.catalogue import Status
 from billing.orders import Order, Outcome, Overlapping, check, check_consent
@@ -50,6 +50,8 @@ def start(orders: Sequence[Order], *, at: datetime, by: User | None) -> list[Out
             check(order, shelf.prices[order.version.pk])
         except DomainError as refusal:
             refused[number] = Outcome(order, refusal=refusal)
+    for number, doubled in doubles.refusals(orders, by=by).items():
+        refused.setdefault(number, Outcome(orders[number], refusal=doubled))
     started = iter(_start([order for n, order in enumerate(orders) if n not in refused], shelf, at, by))
     return [refused[n] if n in refused else next(started) for n in range(len(orders))]
 
@@ -116,6 +118,21 @@ def _last_until(locked: Subscription, day: date, over: datetime) -> None:
         raise _overlap(error) from None
     to_the_end = SubscriptionItem.objects.filter(subscription=locked.pk, during__endswith=locked.during.upper)
     to_the_end.update(during=during)
+
+
+@transaction.atomic
+def change_way(
+    payer_id: int, seller_id: int, currency: str, *, frm: str, to: str, at: datetime, by: User | None
+) -> int:
+    """Let what a payer has running with a seller be paid as `to` where it is paid as `frm`, from the next bill on; return how
+    many. What is drafted or billed already keeps its way."""
+    mine = Subscription.objects.live().filter(payer=payer_id, seller=seller_id, currency=currency, pays=frm)
+    rows = list(mine.select_for_update(no_key=True).order_by("pk").values_list("pk", "tenant_id"))
+    for pk, tenant_id in rows:
+        audit.record(
+            "subscription.way", tenant=tenant_id, target=f"subscription:{pk}", at=at, by=by, before=frm, after=to
+        )
+    return Subscription.objects.filter(pk__in=[pk for pk, _tenant in rows]).update(pays=to)
 
 
 def change_state(ids: Sequence[int], *, frm: str, to: str) -> int:
@@ -247,6 +264,7 @@ def _row(order: Order, acceptance: Acceptance, at: datetime) -> Subscription:
         next_at=begins,
         purchase_order=order.purchase_order or tenant.purchase_order,
         cost_centre=order.cost_centre or tenant.cost_centre,
+        wanted_twice=bool(order.twice),
         created_at=at,
     )
 

@@ -133,7 +133,8 @@ class Contract:
 class Stretch:
     """A period as planned or as it stands in the database (`id`), in local days.
 
-    `cut_at` is the instant at which it ends when that is not the first of a day (a plan that splits by the second).
+    `cut_at` is the instant at which it ends when that is not the first of a day (a plan that splits by the second). One that
+    was closed by a change that was taken back closes `again`.
     """
 
     interval: Interval
@@ -142,6 +143,7 @@ class Stretch:
     id: int | None = None
     closed: bool = False
     cut_at: datetime | None = None
+    again: bool = False
 
     @property
     def start(self) -> datetime:

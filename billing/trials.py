@@ -23,7 +23,7 @@ def go_on(ended: Iterable[Subscription], *, at: datetime) -> list[Subscription]:
             version = subscriptions.on_sale(trial.seller_id, code)
         except NotFound:
             continue
-        order = Order(tenant=trial.tenant, version=version, start_on=trial.trial_end_on, label=trial.label)
+        order = Order(tenant=trial.tenant, version=version, start_on=trial.trial_end_on, label=trial.label, twice=None)
         outcome = subscriptions.start([order], at=at, by=None)[0]
         if outcome.subscription:
             started.append(outcome.subscription)

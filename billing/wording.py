@@ -75,6 +75,18 @@ def tier_text(tier: Mapping[str, Any], currency: str) -> str:
     return f"{bound}{_(': ')}{_(', ').join(said)}"
 
 
+def refund_text(refund: str, undo_hours: int) -> str:
+    """Say what a plan gives back to who changes his mind: 「购买后 24 小时内全额退款；之后中途取消，按没用的天数退款。」"""
+    undo = _("All of it is refunded within %(hours)s hours of the bill") % {"hours": undo_hours}
+    if refund == "pro_rata":
+        if undo_hours:
+            return _("%(undo)s; afterwards the days that are not used, if you cancel now.") % {"undo": undo}
+        return _("If you cancel now, the days that are not used are refunded.")
+    if undo_hours:
+        return _("%(undo)s; afterwards nothing, and the service runs to the end of what is paid.") % {"undo": undo}
+    return _("What is paid is not refunded on cancelling; the service runs to the end of what is paid.")
+
+
 def money(amount: Any, currency: str) -> str:
     """Write an amount of a price with all its decimals."""
     return formatting.unit_price(Decimal(amount), currency)

@@ -3,6 +3,7 @@
 from billing.admin import (
     authorisations,
     book,
+    budgets,
     changes,
     charges,
     coupons,
@@ -18,6 +19,7 @@ from billing.admin import (
 __all__ = [
     "authorisations",
     "book",
+    "budgets",
     "changes",
     "charges",
     "coupons",

@@ -15,7 +15,7 @@ from tenants.models import Authorisation
 class AuthorisationAdmin(Reading):
     """Who agreed to which deductions, when, and to what text."""
 
-    list_display = ["tenant", "scope", "ceiling", "per_month", "given", "given_by_name", "state"]
+    list_display = ["tenant", "scope", "way", "ceiling", "per_month", "given", "given_by_name", "state"]
     list_select_related = ["tenant"]
     search_fields = ["tenant__code", "tenant__name", "given_by_name", "text_version"]
     list_filter = [
@@ -30,8 +30,11 @@ class AuthorisationAdmin(Reading):
         "tenant",
         "seller",
         "scope",
+        "way",
         "ceiling",
         "per_month",
+        "begins",
+        "ends",
         "state",
         "text",
         "text_version",
@@ -47,6 +50,8 @@ class AuthorisationAdmin(Reading):
     ceiling = amount("ceiling_minor", _("ceiling per deduction"))
     per_month = amount("per_month_minor", _("ceiling per month"))
     given = moment("given_at", _("given"))
+    begins = moment("valid_from", _("valid from"))
+    ends = moment("valid_until", _("valid until"))
     withdrawn = moment("withdrawn_at", _("withdrawn"))
 
     @admin.display(description=_("state"), ordering="withdrawn_at")

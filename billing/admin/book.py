@@ -17,7 +17,7 @@ from unfold.contrib.filters.admin import (
 
 from billing import formatting
 from billing.admin.columns import amount, moment
-from billing.models import Account, LedgerTransaction, Posting
+from billing.models import Account, LedgerSeal, LedgerTransaction, Posting
 from tenants.admin.listing import Endless, Reading, Rows
 
 
@@ -71,6 +71,19 @@ class LedgerTransactionAdmin(Endless):
     ]
     inlines = [PostingRows]
     fields = ["when", "source", "source_id", "kind", "tenant", "seller", "currency"]
+
+    when = moment("at", _("at"))
+
+
+@admin.register(LedgerSeal)
+class LedgerSealAdmin(Endless):
+    """Each seller's chain of seals, the head first: who keeps its hash can prove the whole book."""
+
+    list_display = ["when", "seller", "number", "count", "sha256"]
+    list_select_related = ["seller"]
+    search_fields = ["sha256", "=number"]
+    list_filter = [("seller", RelatedDropdownFilter), ("at", RangeDateTimeFilter)]
+    fields = ["when", "seller", "number", "count", "previous", "sha256"]
 
     when = moment("at", _("at"))
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
     RangeDateTimeFilter,
 )
-from unfold.enums import ActionVariant
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -30,11 +26,9 @@ from unfold.widgets import (
 from billing import formatting, packs
 from billing.admin.columns import day, moment, quantity, unit_of
 from billing.models import Pack, PackUse
-from tenants.admin.acts import Question, act, ask, done, list_address, sent
 from tenants.admin.choosing import CustomerField
 from tenants.admin.listing import EMPTY, Endless, Reading, Rows, facts, pill
 from usage.models import Meter
-from usage.periods import local_midnight
 
 
 class GrantForm(forms.Form):
@@ -81,9 +75,8 @@ class UseRows(Rows):
         return super().get_queryset(request).select_related("period", "price", "pack__meter")
 
 
-@admin.register(Pack)
 class PackAdmin(Reading):
-    """Packs with what closed periods left of them."""
+    """Packs with what closed periods left of them; granting them is an act by hand (`invoices.admin.packs`)."""
 
     list_display = ["tenant", "meter", "held", "left", "since", "lapses", "state", "reason"]
     list_select_related = ["tenant", "meter"]
@@ -99,7 +92,6 @@ class PackAdmin(Reading):
     inlines = [UseRows]
     fields = ["tenant", "meter", "seller", "held", "left", "priority", "since", "lapses", "only_with", "state"]
     fields += ["source", "reason", "charge", "granted_by_name", "created"]
-    actions_list = ["grant"]
 
     held = quantity("quantity", _("quantity"), unit="meter.unit")
     since = moment("valid_from", _("valid from"))
@@ -122,30 +114,6 @@ class PackAdmin(Reading):
         if row.expires <= now:
             return pill(_("lapsed"), "late")
         return pill(_("valid"), "good") if row.valid_from <= now else pill(_("not begun"), "busy")
-
-    @act(_("Grant a pack"), needs="billing.add_pack", icon="redeem", variant=ActionVariant.PRIMARY)
-    def grant(self, request: HttpRequest) -> HttpResponse:
-        def give(data: dict[str, Any]) -> HttpResponse:
-            tenant = data["tenant"]
-            pack = packs.grant(
-                tenant,
-                data["meter"],
-                Decimal(data["quantity"]),
-                local_midnight(data["last_on"] + timedelta(days=1), tenant.timezone),
-                priority=data["priority"],
-                reason=data["reason"],
-                at=timezone.now(),
-                by=request.user,
-            )
-            return done(request, gettext("“%(tenant)s” may use it from now on.") % {"tenant": tenant}, pack)
-
-        question = Question(
-            title=gettext("Grant a resource pack"),
-            lead=gettext("Units that are used before anything is paid for them, from now to the end of the last day."),
-            button=gettext("Grant it"),
-            back=list_address(Pack),
-        )
-        return ask(self, request, question, GrantForm(**sent(request)), give)
 
 
 @admin.register(PackUse)

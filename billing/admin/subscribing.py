@@ -20,7 +20,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from billing import subscriptions
+from billing import subscriptions, weighing
 from billing.forms import PricingForm, figure, filled
 from billing.models import PlanVersion, Price, Subscription
 from billing.models.catalogue import Status
@@ -90,6 +90,11 @@ class OrderForm(forms.Form):
         widget=UnfoldAdminSelectWidget,
         help_text=_("A member's recorded consent. Empty: it ends with its first term."),
     )
+    twice = forms.BooleanField(
+        label=_("The customer wants it twice"),
+        required=False,
+        help_text=_("Only where another account with the same tax number has this product, and the customer said so."),
+    )
     purchase_order = forms.CharField(
         label=_("purchase order"), required=False, max_length=60, widget=UnfoldAdminTextInputWidget
     )
@@ -156,6 +161,7 @@ class OrderForm(forms.Form):
             label=data["label"],
             pays=data["pays"],
             consent=data["consent"],
+            twice=data["twice"],
             purchase_order=data["purchase_order"],
             cost_centre=data["cost_centre"],
         )
@@ -198,7 +204,9 @@ def order_page(admin: Any, request: HttpRequest, tenant: Tenant, version: PlanVe
     form = OrderForm(tenant, version, **sent(request))
 
     def start(_data: dict[str, Any]) -> HttpResponse:
-        made = subscriptions.start_one(form.order(), at=timezone.now(), by=request.user)
+        now = timezone.now()
+        made = subscriptions.start_one(form.order(), at=now, by=request.user)
+        weighing.refuse_start(made, at=now)
         return done(
             request, gettext("“%(tenant)s” is subscribed; the next run bills what is due.") % {"tenant": tenant}, made
         )

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from billing import packs
 from billing.api.fields import Exact, Moment
 from billing.api.plans import of_seller
 from billing.models import Pack
-from tenants import access
 from tenants.api import frame
 from tenants.api.frame import Strict
 from tenants.errors import NotFound
@@ -70,7 +64,7 @@ class PackFilter(filters.FilterSet):
         fields = ["meter", "source"]
 
 
-class Packs(frame.Rows, generics.ListCreateAPIView[Pack]):
+class Packs(frame.Rows, generics.ListAPIView[Pack]):
     """The resource packs of a customer, also those that lapsed or were used up."""
 
     queryset = Pack.objects.with_used().select_related("tenant", "seller", "meter")
@@ -79,25 +73,6 @@ class Packs(frame.Rows, generics.ListCreateAPIView[Pack]):
 
     def get_queryset(self) -> Any:
         return of_seller(super().get_queryset(), self.request)
-
-    @extend_schema(request=GrantBody, responses={201: PackView})
-    @frame.once
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Grant a resource pack (operators' keys), valid from now or later."""
-        frame.require_operator(request)
-        said = frame.checked(GrantBody(data=request.data))
-        optional = {name: said[name] for name in ("valid_from", "priority", "match") if name in said}
-        pack = packs.grant(
-            access.tenant_of_key(request.auth, said["tenant"]),
-            meter_of(frame.seller_of(request, said.get("seller", "")), said["meter"]),
-            Decimal(said["quantity"]),
-            said["expires"],
-            reason=said["reason"],
-            at=timezone.now(),
-            by=None,
-            **optional,
-        )
-        return Response(self.get_serializer(self.get_queryset().get(pk=pack.pk)).data, 201)
 
 
 def meter_of(seller: Seller, code: str) -> Meter:

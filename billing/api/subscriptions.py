@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
@@ -13,7 +15,7 @@ from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing import subscriptions
+from billing import subscriptions, weighing
 from billing.api.fields import Day, Exact
 from billing.api.plans import of_seller
 from billing.models import Subscription
@@ -63,7 +65,8 @@ class SubscriptionView(serializers.Serializer[Subscription]):
 
 
 class OrderBody(Strict):
-    """What is bought. `prices` are negotiated prices by code, each a price of CONTRACTS §1."""
+    """What is bought. `prices` are negotiated prices by code, each a price of CONTRACTS §1. `twice`: it is wanted though
+    another account with the same tax number has this product."""
 
     tenant = serializers.CharField(max_length=60)
     plan = serializers.CharField(max_length=60)
@@ -81,6 +84,7 @@ class OrderBody(Strict):
     consent = serializers.IntegerField(required=False, allow_null=True)
     purchase_order = serializers.CharField(max_length=60, required=False, allow_blank=True)
     cost_centre = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    twice = serializers.BooleanField(required=False)
 
 
 class RenewalBody(Strict):
@@ -120,7 +124,7 @@ class Subscriptions(frame.Rows, generics.ListCreateAPIView[Subscription]):
         """Start a subscription (operators' keys). The acceptance of the plan's published version is recorded."""
         frame.require_operator(request)
         said = frame.checked(OrderBody(data=request.data))
-        started = subscriptions.start_one(order(said, request), at=timezone.now(), by=None)
+        started = begin(order(said, request), at=timezone.now())
         return Response(self.get_serializer(self.get_queryset().get(pk=started.pk)).data, 201)
 
 
@@ -175,11 +179,19 @@ class End(OneSubscription):
         return self.shown()
 
 
+@transaction.atomic
+def begin(bought: subscriptions.Order, *, at: datetime) -> Subscription:
+    """Start what an operator's program ordered for a customer; raise AboveLimit above the customer's own limit."""
+    begun = subscriptions.start_one(bought, at=at, by=None)
+    weighing.refuse_start(begun, at=at)
+    return begun
+
+
 def order(said: dict[str, Any], request: Request) -> subscriptions.Order:
     """Return the order that a body describes."""
     tenant = access.tenant_of_key(request.auth, said["tenant"])
     version = subscriptions.on_sale(frame.seller_of(request, said.get("seller", "")).pk, said["plan"])
-    same = ("modules", "coupons", "label", "pays", "purchase_order", "cost_centre")
+    same = ("modules", "coupons", "label", "pays", "purchase_order", "cost_centre", "twice")
     given = said.get("consent")
     return subscriptions.Order(
         tenant=tenant,

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from billing.api import coupons, moving, packs, plans, rate, subscriptions
+from billing.api import budgets, coupons, moving, plans, rate, subscriptions
 
 urlpatterns = [
     path("plans", plans.Plans.as_view(), name="plans"),
@@ -9,7 +9,10 @@ urlpatterns = [
     path("plans/<str:code>/migrations/previews", moving.Previews.as_view(), name="plan-migration-previews"),
     path("coupons", coupons.Coupons.as_view(), name="coupons"),
     path("subscriptions/<int:pk>/coupons", coupons.Redeem.as_view(), name="subscription-coupons"),
-    path("packs", packs.Packs.as_view(), name="packs"),
+    path("budgets", budgets.Budgets.as_view(), name="budgets"),
+    path("budgets/<int:pk>", budgets.OneBudget.as_view(), name="budget"),
+    path("budgets/<int:pk>/release", budgets.Release.as_view(), name="budget-release"),
+    path("entitlements", budgets.Entitlements.as_view(), name="entitlements"),
     path("subscriptions", subscriptions.Subscriptions.as_view(), name="subscriptions"),
     path("subscriptions/<int:pk>", subscriptions.OneSubscription.as_view(), name="subscription"),
     path("subscriptions/<int:pk>/auto-renew", subscriptions.Renewal.as_view(), name="subscription-auto-renew"),

@@ -52,6 +52,12 @@ class Change(models.Model):
         KEEP = "keep", _("withdrawn cancellation or change")
         PAUSE = "pause", _("pause")
         RESUME = "resume", _("end of a pause")
+        UNDO = "undo", _("taken back")
+
+    class Undoes(models.TextChoices):
+        CHANGE = "change", _("a change")
+        PURCHASE = "purchase", _("the purchase")
+        RENEWAL = "renewal", _("a renewal")
 
     class Status(models.TextChoices):
         SCHEDULED = "scheduled", _("scheduled")
@@ -90,6 +96,12 @@ class Change(models.Model):
         blank=True,
         related_name="changes",
     )
+    # What is taken back within the plan's hours: a change, the purchase itself, or a renewal (by the first day of its term).
+    undoes_what = models.CharField(_("takes back"), max_length=8, choices=Undoes, blank=True)
+    undoes = models.OneToOneField(
+        "self", models.PROTECT, verbose_name=_("takes back"), null=True, blank=True, related_name="undone_by"
+    )
+    undoes_on = models.DateField(_("renewed on"), null=True, blank=True)
     at = models.DateTimeField(_("confirmed"))
     by = models.ForeignKey(User, models.PROTECT, verbose_name=_("by"), null=True, blank=True, related_name="+")
     settled_at = models.DateTimeField(_("applied or withdrawn"), null=True, blank=True)
@@ -99,7 +111,7 @@ class Change(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="change_kind_known",
-                condition=Q(kind__in=["plan", "quantity", "cancel", "keep", "pause", "resume"]),
+                condition=Q(kind__in=["plan", "quantity", "cancel", "keep", "pause", "resume", "undo"]),
             ),
             models.CheckConstraint(
                 name="change_status_known", condition=Q(status__in=["scheduled", "applied", "withdrawn"])
@@ -115,6 +127,25 @@ class Change(models.Model):
             ),
             models.CheckConstraint(
                 name="change_of_quantity_names_it", condition=~Q(kind="quantity") | Q(price__isnull=False)
+            ),
+            models.CheckConstraint(
+                name="change_undo_says_what",
+                condition=Q(kind="undo", status="applied", undoes_what__in=["change", "purchase", "renewal"])
+                | (~Q(kind="undo") & Q(undoes_what="")),
+            ),
+            models.CheckConstraint(
+                name="change_undo_names_it",
+                condition=Q(undoes_what="change", undoes__isnull=False, undoes_on=None)
+                | Q(undoes_what="renewal", undoes=None, undoes_on__isnull=False)
+                | Q(undoes_what__in=["", "purchase"], undoes=None, undoes_on=None),
+            ),
+            models.UniqueConstraint(
+                name="change_purchase_undone_once", fields=["subscription"], condition=Q(undoes_what="purchase")
+            ),
+            models.UniqueConstraint(
+                name="change_renewal_undone_once",
+                fields=["subscription", "undoes_on"],
+                condition=Q(undoes_what="renewal"),
             ),
             # What waits is one: a newer wish takes the place of the older one.
             models.UniqueConstraint(
@@ -134,8 +165,32 @@ class Change(models.Model):
         return f"change:{self.pk}"
 
 
+class WayBack(models.Model):
+    """What a contract was before a change that can be taken back, what it was right after, and which charges came of it.
+
+    Written only where the accepted version has hours to undo, with the change, in its transaction; never changed. Taken
+    back it is until `until`, and only while the contract still is as it was right `after`.
+    """
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="ways_back", db_index=False)
+    change = models.OneToOneField(Change, models.PROTECT, verbose_name=_("change"), related_name="way_back")
+    until = models.DateTimeField(_("can be taken back until"))
+    before = models.JSONField(_("before"))
+    after = models.JSONField(_("right after"))
+    charges = models.JSONField(_("charges"), default=list)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("way back"), _("ways back")
+
+    def __str__(self) -> str:
+        return f"{self.change_id} {self.until:%Y-%m-%d %H:%M}"
+
+
 class FormerTerms(models.Model):
-    """What a subscription was from `since` until a change of plan: usage of that time stays at its prices (rule 8)."""
+    """What a subscription was from `since` until a change of plan: usage of that time stays at its prices (rule 8).
+
+    Once the change is taken back (`undone_at`) the terms are no former ones any more.
+    """
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="former_terms", db_index=False)
     subscription = models.ForeignKey(
@@ -149,6 +204,7 @@ class FormerTerms(models.Model):
     minimum_minor = models.BigIntegerField(_("commitment per period"), null=True, blank=True)
     since = models.DateTimeField(_("from"))
     until = models.DateTimeField(_("until"))
+    undone_at = models.DateTimeField(_("taken back"), null=True, blank=True)
 
     class Meta:
         verbose_name, verbose_name_plural = _("former terms"), _("former terms")
@@ -156,6 +212,7 @@ class FormerTerms(models.Model):
             models.CheckConstraint(name="former_terms_in_order", condition=Q(until__gte=F("since"))),
             ExclusionConstraint(
                 name="former_terms_no_overlap",
+                condition=Q(undone_at=None),
                 expressions=[
                     *same("subscription"),
                     (Func(F("since"), F("until"), function="tstzrange"), "&&"),
@@ -171,6 +228,7 @@ class ChargeCredit(models.Model):
     """How much of an earlier charge a credit (a charge below zero) gives back.
 
     `amount_minor` is after discount and part of the credit's own amount; `undiscounted_minor` is the same before discount.
+    A credit that was itself taken back (`undone_at`) gives nothing back any more.
     """
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="charge_credits", db_index=False)
@@ -178,13 +236,17 @@ class ChargeCredit(models.Model):
     charge = models.ForeignKey(Charge, models.PROTECT, verbose_name=_("charge"), related_name="given_back")
     amount_minor = models.BigIntegerField(_("amount"))
     undiscounted_minor = models.BigIntegerField(_("before discount"))
+    undone_at = models.DateTimeField(_("taken back"), null=True, blank=True)
 
     class Meta:
         verbose_name, verbose_name_plural = _("part of a credit"), _("parts of credits")
         constraints = [
             models.UniqueConstraint(name="charge_credit_once", fields=["credit", "charge"]),
+            # Below zero is what a cap takes back of what it gave, when less usage is left to cap (a trigger asks for the cap).
             models.CheckConstraint(
-                name="charge_credit_not_negative", condition=Q(amount_minor__gte=0, undiscounted_minor__gte=0)
+                name="charge_credit_of_one_sign",
+                condition=Q(amount_minor__gte=0, undiscounted_minor__gte=0)
+                | Q(amount_minor__lte=0, undiscounted_minor__lte=0),
             ),
             models.CheckConstraint(name="charge_credit_of_another", condition=~Q(credit=F("charge"))),
         ]

@@ -20,7 +20,8 @@ class BillingPeriod(models.Model):
     """A stretch of a subscription that is charged at one rhythm: half open, in UTC, from the anchor (CONTRACTS 1–3).
 
     `whole_start` and `whole_end` keep the denominator of a period that is only partly used. `closed_at` is set when
-    its arrears have been charged. No two periods of one subscription and interval overlap.
+    its arrears have been charged. No two periods of one subscription and interval overlap. One that a purchase opened is
+    empty once it is taken back (`undone_at`); one that it closed runs on (`reopened_at`) and closes again.
     """
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="billing_periods", db_index=False)
@@ -35,6 +36,8 @@ class BillingPeriod(models.Model):
     zone = models.CharField(max_length=64)
     trial = models.BooleanField(_("trial"), default=False)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    undone_at = models.DateTimeField(_("taken back"), null=True, blank=True)
+    reopened_at = models.DateTimeField(_("opened again"), null=True, blank=True)
 
     class Meta:
         verbose_name, verbose_name_plural = _("billing period"), _("billing periods")
@@ -43,6 +46,9 @@ class BillingPeriod(models.Model):
             models.CheckConstraint(name="period_ends_after_start", condition=Q(end__gte=F("start"))),
             models.CheckConstraint(
                 name="period_inside_its_whole", condition=Q(whole_start__lte=F("start"), whole_end__gte=F("end"))
+            ),
+            models.CheckConstraint(
+                name="period_undone_is_empty", condition=Q(undone_at=None) | Q(end=F("start"), closed_at__isnull=False)
             ),
             models.CheckConstraint(name="period_interval_known", condition=Q(interval__in=Interval.values)),
             ExclusionConstraint(

@@ -78,7 +78,8 @@ class Redemption(models.Model):
     """A subscription's coupon: it gives on the lines of this subscription only, in the order of `position`.
 
     `counted_from` is the local day from which its months count. `used_up_at` is set when a coupon that gives once has
-    met its first issued document; nothing else of the row ever changes (a trigger holds this).
+    met its first issued document, and none again when that is taken back; `undone_at` when the purchase that it came with
+    is. Nothing else of the row ever changes (a trigger holds this).
     """
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("customer"), related_name="redemptions")
@@ -91,6 +92,7 @@ class Redemption(models.Model):
     redeemed_at = models.DateTimeField(_("redeemed"))
     redeemed_by = models.ForeignKey(User, models.PROTECT, verbose_name=_("by"), null=True, blank=True, related_name="+")
     used_up_at = models.DateTimeField(_("used up"), null=True, blank=True)
+    undone_at = models.DateTimeField(_("taken back"), null=True, blank=True)
 
     class Meta:
         verbose_name, verbose_name_plural = _("redeemed coupon"), _("redeemed coupons")
@@ -109,7 +111,8 @@ class Redemption(models.Model):
 class AppliedDiscount(models.Model):
     """What one redeemed coupon takes off one charge; `position` is the order in which it was taken.
 
-    Written when the charge is drafted, gone with the draft, and sealed (`final_at`) once the document is issued.
+    Written when the charge is drafted, gone with the draft, and sealed (`final_at`) once the document is issued. What was
+    taken back (`undone_at`) no longer counts as given.
     """
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="applied_discounts", db_index=False)
@@ -120,6 +123,7 @@ class AppliedDiscount(models.Model):
     position = models.PositiveIntegerField(_("position"))
     amount_minor = models.BigIntegerField(_("amount"))
     final_at = models.DateTimeField(_("final"), null=True, blank=True)
+    undone_at = models.DateTimeField(_("taken back"), null=True, blank=True)
 
     class Meta:
         verbose_name, verbose_name_plural = _("applied discount"), _("applied discounts")

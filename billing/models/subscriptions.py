@@ -152,6 +152,8 @@ class Subscription(models.Model):
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     purchase_order = models.CharField(_("purchase order"), max_length=60, blank=True)
     cost_centre = models.CharField(_("cost centre"), max_length=60, blank=True)
+    # Confirmed knowingly, though another account with the same tax number has it.
+    wanted_twice = models.BooleanField(_("wanted twice"), default=False, db_default=False)
     created_at = models.DateTimeField(_("created"))
 
     objects = SubscriptionQuerySet.as_manager()

@@ -190,6 +190,14 @@ def minimum(words: Words, bound: Decimal) -> Text:
     )
 
 
+def cap(words: Words, bound: Decimal, used: Decimal) -> Text:
+    """Say that the customer's cap takes off what usage came to above it."""
+    return (
+        f"用量合计 {words.money(used)}，您设定的封顶是 {words.money(bound)}，超过的部分不收",
+        f"Usage came to {words.money(used)}, your cap is {words.money(bound)}: what is above it is not charged",
+    )
+
+
 def maximum(words: Words, bound: Decimal) -> Text:
     """Say that the whole was capped."""
     return (
