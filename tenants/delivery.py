@@ -1,23 +1,32 @@
-"""Delivering the outbox: claim, send, write down. At least once; see tenants.notices for the promise."""
+"""Delivering the outbox: claim, send, write down. At least once; see tenants.notices for the promise.
+
+A notice goes by mail to each address, and where the company has a group in WeCom, there too. It is delivered with the
+first of them that accepted it, as long as that did not come back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime, formataddr, parseaddr
-from hashlib import sha256
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from tenants import files, letters
-from tenants.models import Delivery, Notice, Seller
+from tenants import files, letters, receivers, wecom
+from tenants.models import Delivery, Notice, Seller, WeComBot
+from tenants.reaching import reached, standing
+from tenants.telling import MAIL, WECOM
+
+# A way and an address on it.
+Where = tuple[str, str]
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 # How long after a failed try comes the next one; after the last the notice is given up and operators see it.
@@ -33,10 +42,14 @@ class Undeliverable(Exception):
 
 @dataclass
 class Result:
-    """How one try went: the answer of each address ('' is accepted), or why nothing could be sent at all."""
+    """How one try went: the answer of each address ('' is accepted), or why nothing could be sent at all.
 
-    answers: dict[str, str] = field(default_factory=dict)
+    `later`: something has to wait for its turn and was not tried.
+    """
+
+    answers: dict[Where, str] = field(default_factory=dict)
     final: bool = False
+    later: bool = False
 
 
 def deliver(*, at: datetime, limit: int = 500) -> int:
@@ -76,20 +89,45 @@ def _claim(at: datetime, count: int) -> list[Notice]:
 
 
 def _try(notice: Notice, mailer: BaseEmailBackend, at: datetime) -> Result:
-    """Send to every address that has not accepted the notice before."""
-    accepted = set(notice.deliveries.filter(ok=True).values_list("address", flat=True))
-    waiting = [address for address in notice.recipients if address not in accepted]
+    """Send to every address that has not accepted the notice before, and to the group in WeCom."""
+    accepted = set(standing(notice).values_list("channel", "address"))
+    bot = _group(notice)
+    by_mail = receivers.addresses(notice) if MAIL in notice.channels or bot is None else []
+    waiting = [address for address in by_mail if (MAIL, address) not in accepted]
     try:
         with override(notice.language):
             mails = [_mail(notice, address, at) for address in waiting]
-            if not notice.recipients:
+            if not by_mail and bot is None:
                 raise Undeliverable(_("Nobody receives this customer's bills: add a contact with an e-mail address."))
     except Undeliverable as reason:
-        return Result({"": str(reason)}, final=True)
+        return Result({(MAIL, ""): str(reason)}, final=True)
     except Exception as error:
         # A letter that cannot be written is a mistake of ours: it waits for the mending, and the rest go on.
-        return Result({"": f"{type(error).__name__}: {error}"})
-    return Result({address: _send(mailer, mail) for address, mail in zip(waiting, mails, strict=True)})
+        return Result({(MAIL, ""): f"{type(error).__name__}: {error}"})
+    sent = Result({(MAIL, address): _send(mailer, mail) for address, mail in zip(waiting, mails, strict=True)})
+    if bot is not None and (WECOM, str(bot)) not in accepted:
+        _post(notice, bot, sent, at)
+    return sent
+
+
+def _group(notice: Notice) -> WeComBot | None:
+    """Return the group in WeCom that this notice goes to, as long as WeCom knows its robot."""
+    if WECOM not in notice.channels:
+        return None
+    return WeComBot.objects.filter(tenant=notice.tenant_id, broken_at=None).first()
+
+
+def _post(notice: Notice, bot: WeComBot, sent: Result, at: datetime) -> None:
+    """Tell the group in WeCom when it is its turn; one whose robot is gone is not asked again."""
+    if not wecom.take_turn(bot, at=at):
+        sent.later = True
+        return
+    with override(notice.language):
+        letter = letters.compose(notice.kind, notice.payload, notice.language, _seller(notice))
+        answer = wecom.send(bot, wecom.message(letter, settings.SITE_URL + notice.payload["path"]))
+    sent.answers[WECOM, str(bot)] = answer.refusal
+    if answer.gone:
+        WeComBot.objects.filter(pk=bot.pk, fingerprint=bot.fingerprint).update(broken_at=at)
 
 
 def _send(mailer: BaseEmailBackend, mail: EmailMultiAlternatives) -> str:
@@ -134,9 +172,13 @@ def _mail(notice: Notice, address: str, at: datetime) -> EmailMultiAlternatives:
 
 
 def message_id(notice: Notice, address: str) -> str:
-    """Return the Message-ID of this notice to this address: always the same, so that doubles fold."""
+    """Return the Message-ID of this notice to this address: always the same, so that doubles fold.
+
+    Nobody but its readers can know it, so that nobody else can claim that it came back (tenants.bouncing).
+    """
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].partition("@")[2] or "localhost"
-    return f"<notice-{notice.pk}-{sha256(address.encode()).hexdigest()[:12]}@{domain}>"
+    mark = salted_hmac("tenants.delivery", f"{notice.pk}:{address}", algorithm="sha256").hexdigest()[:24]
+    return f"<notice-{notice.pk}-{mark}@{domain}>"
 
 
 def _seller(notice: Notice) -> Seller:
@@ -164,30 +206,32 @@ def _write_down(notice: Notice, result: Result, at: datetime) -> bool:
                 tenant_id=notice.tenant_id,
                 notice=notice,
                 number=notice.tries,
+                channel=channel,
                 address=address,
                 at=at,
                 ok=not answer,
                 answer=answer,
             )
-            for address, answer in result.answers.items()
+            for (channel, address), answer in result.answers.items()
         ],
         ignore_conflicts=True,
     )
-    refused = [answer for answer in result.answers.values() if answer]
-    over = result.final or notice.tries > len(PAUSES)
-    some_accepted = notice.deliveries.filter(ok=True).exists()
-    status = _next_status(refused, over=over, some_accepted=some_accepted)
-    changes = {"status": status, "delivered_at": notice.delivered_at or (at if some_accepted else None)}
+    since = reached(notice)
+    status = _next_status(notice, result, reached=since is not None)
+    changes = {"status": status, "delivered_at": since}
     if status == Notice.Status.PENDING:
-        changes["next_try_at"] = at + PAUSES[notice.tries - 1]
+        changes["next_try_at"] = at + PAUSES[min(notice.tries, len(PAUSES)) - 1]
+        if result.later:
+            changes["next_try_at"] = at + MINUTE
     # Another process may have taken it over after the lease: then its word stands.
     Notice.objects.filter(pk=notice.pk, tries=notice.tries, status=Notice.Status.PENDING).update(**changes)
     return status == Notice.Status.DELIVERED
 
 
-def _next_status(refused: Sequence[str], *, over: bool, some_accepted: bool) -> str:
-    if not refused:
+def _next_status(notice: Notice, result: Result, *, reached: bool) -> str:
+    refused = any(result.answers.values())
+    if not refused and not result.later:
         return Notice.Status.DELIVERED
-    if not over:
+    if result.later or not (result.final or notice.tries > len(PAUSES)):
         return Notice.Status.PENDING
-    return Notice.Status.DELIVERED if some_accepted else Notice.Status.FAILED
+    return Notice.Status.DELIVERED if reached else Notice.Status.FAILED

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from hashlib import sha256
 from pathlib import Path
+from shutil import copyfileobj
 from tempfile import NamedTemporaryFile
+from typing import IO
 
 from django.conf import settings
+
+CHUNK = 1 << 20
 
 
 class Damaged(OSError):
@@ -26,6 +30,25 @@ def keep(content: bytes) -> str:
             os.fsync(fresh.fileno())
         Path(fresh.name).replace(path)
     return digest
+
+
+def keep_file(content: IO[bytes]) -> tuple[str, int]:
+    """Store an open file, piece by piece, as `keep` does; return its SHA-256 and its size."""
+    content.seek(0)
+    digest, size = sha256(), 0
+    while piece := content.read(CHUNK):
+        digest.update(piece)
+        size += len(piece)
+    path = place(digest.hexdigest())
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content.seek(0)
+        with NamedTemporaryFile(dir=path.parent, delete=False) as fresh:
+            copyfileobj(content, fresh, CHUNK)
+            fresh.flush()
+            os.fsync(fresh.fileno())
+        Path(fresh.name).replace(path)
+    return digest.hexdigest(), size
 
 
 def fetch(digest: str) -> bytes:

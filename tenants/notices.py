@@ -7,20 +7,21 @@ the reader's mail program shows it once. Nothing is ever lost.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
-from tenants import letters
+from tenants import letters, receivers
 from tenants.delivery import deliver, retry
 from tenants.errors import NoTransaction
-from tenants.models import Contact, Member, Notice, Seller, Tenant
+from tenants.models import Notice, Seller, Tenant
+from tenants.receivers import recipients
+from tenants.telling import MAIL
 
-__all__ = ["Attachment", "NewNotice", "announce", "announce_many", "deliver", "recipients", "retry"]
+__all__ = ["Attachment", "NewNotice", "announce", "announce_many", "deliver", "give_file", "recipients", "retry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Attachment:
 class NewNotice:
     """What is to be told: `kind` chooses the letter, `payload` (plain JSON) fills it, `key` says it once.
 
-    `language` defaults to the tenant's.
+    `language` defaults to the tenant's; `to` names addresses where it is not for those who receive the bills.
     """
 
     tenant: Tenant
@@ -46,6 +47,9 @@ class NewNotice:
     seller: Seller | None = None
     attachments: Sequence[Attachment] = ()
     language: str | None = None
+    to: Sequence[str] = ()
+    # Its file is made after the transaction: it goes out when `give_file` brings it.
+    awaits_file: bool = False
 
 
 def announce(
@@ -58,6 +62,7 @@ def announce(
     seller: Seller | None = None,
     attachments: Sequence[Attachment] = (),
     language: str | None = None,
+    to: Sequence[str] = (),
 ) -> Notice:
     """Announce one notice; see `announce_many`. A key that was announced before changes nothing and returns the first."""
     said = NewNotice(
@@ -68,6 +73,7 @@ def announce(
         seller=seller,
         attachments=attachments,
         language=language,
+        to=to,
     )
     announce_many([said], at=at)
     return Notice.objects.get(tenant=tenant, key=key)
@@ -75,6 +81,8 @@ def announce(
 
 def announce_many(notices: Iterable[NewNotice], *, at: datetime) -> None:
     """Put notices into the outbox, each once per tenant and key, to those who receive the tenant's bills now.
+
+    What the company has switched off is kept for its page and not sent (`tenants.receivers.ways`).
 
     Raises NoTransaction outside a transaction, so that a notice can neither miss its cause nor survive it; and
     ValueError when no letter could be written of it (an unknown kind, a payload with a gap).
@@ -84,26 +92,25 @@ def announce_many(notices: Iterable[NewNotice], *, at: datetime) -> None:
     said = list(notices)
     for notice in said:
         letters.check(notice.kind, notice.payload)
-    receivers = recipients({notice.tenant.pk for notice in said})
-    Notice.objects.bulk_create(
-        [_row(notice, receivers[notice.tenant.pk], at) for notice in said], ignore_conflicts=True, batch_size=500
-    )
+    addresses = recipients({notice.tenant.pk for notice in said})
+    ways = receivers.ways((notice.tenant.pk, notice.kind) for notice in said)
+    rows = [
+        _row(one, one.to or addresses[one.tenant.pk], [MAIL] if one.to else ways[one.tenant.pk, one.kind], at)
+        for one in said
+    ]
+    Notice.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
 
 
-def recipients(tenants: Iterable[int]) -> defaultdict[int, list[str]]:
-    """Return the addresses that notices of these tenants go to: contacts who receive bills, else the owners."""
-    wanted = set(tenants)
-    found: defaultdict[int, list[str]] = defaultdict(list)
-    contacts = Contact.objects.filter(tenant__in=wanted, receives_bills=True).exclude(email="").order_by("id")
-    for tenant_id, email in contacts.values_list("tenant_id", "email"):
-        found[tenant_id].append(email)
-    owners = Member.objects.filter(tenant__in=wanted - set(found), role=Member.Role.OWNER, user__is_active=True)
-    for tenant_id, email in owners.order_by("id").values_list("tenant_id", "user__email"):
-        found[tenant_id].append(email)
-    return found
+@transaction.atomic
+def give_file(notice: Notice, attachments: Sequence[Attachment], *, at: datetime) -> bool:
+    """Let a notice that waits for its file go out with it, or, with none, without it; return whether it had waited."""
+    waiting = Notice.objects.filter(pk=notice.pk, status=Notice.Status.MAKING)
+    said = [asdict(attachment) for attachment in attachments]
+    return bool(waiting.update(attachments=said, status=Notice.Status.PENDING, next_try_at=at))
 
 
-def _row(said: NewNotice, addresses: Sequence[str], at: datetime) -> Notice:
+def _row(said: NewNotice, addresses: Sequence[str], ways: Sequence[str], at: datetime) -> Notice:
+    waits = Notice.Status.MAKING if said.awaits_file else Notice.Status.PENDING
     return Notice(
         tenant=said.tenant,
         seller=said.seller,
@@ -113,6 +120,8 @@ def _row(said: NewNotice, addresses: Sequence[str], at: datetime) -> Notice:
         payload=said.payload,
         attachments=[asdict(attachment) for attachment in said.attachments],
         recipients=list(addresses),
+        channels=list(ways),
+        status=waits if ways else Notice.Status.OFF,
         created_at=at,
         next_try_at=at,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from tenants import idempotency, notices
+from tenants import chaining, idempotency, notices
 
 
 @shared_task
@@ -18,3 +18,9 @@ def deliver() -> int:
 def forget_answers() -> int:
     """Drop answers to API requests that are too old to be asked for again."""
     return idempotency.forget(timezone.now())
+
+
+@shared_task
+def seal_log() -> int:
+    """Seal what was written into the audit log since the last tick."""
+    return chaining.seal(at=timezone.now())

@@ -40,7 +40,7 @@ class SellerAdmin(Kept, Listing):
         (None, {"fields": ["code", "legal_name", "brand", "brand_en", "mark", "colour"]}),
         (_("Tax"), {"fields": ["tax_number", "tax_status", "tax_rate", "tax_inclusive"]}),
         (_("Address and bank"), {"fields": ["address", "phone", "email", "bank_name", "bank_account"]}),
-        (_("Bills"), {"fields": ["currency", "timezone", "payment_days", "number_prefix"]}),
+        (_("Bills"), {"fields": ["currency", "timezone", "payment_days", "number_prefix", "refund_limit_minor"]}),
     ]
 
     def save_model(self, request: HttpRequest, obj: Seller, form: Any, change: bool) -> None:

@@ -16,9 +16,9 @@ from tenants import audit, delivery, letters
 from tenants.admin.acts import Nothing, Question, act, address, ask, done, sent
 from tenants.admin.listing import Endless, Rows, facts, plain, state, written
 from tenants.admin.words import act_name, notice_name
-from tenants.models import AuditEntry, Delivery, IdempotencyKey, Notice, Seller
+from tenants.models import AuditEntry, AuditSeal, Delivery, IdempotencyKey, Notice, Seller
 
-NOTICE_TONES = {"pending": "busy", "delivered": "good", "failed": "bad"}
+NOTICE_TONES = {"making": "busy", "pending": "busy", "delivered": "good", "failed": "bad", "off": ""}
 
 
 @admin.register(AuditEntry)
@@ -29,13 +29,23 @@ class AuditEntryAdmin(Endless):
     list_select_related = ["tenant"]
     search_fields = ["verb", "target", "by_name", "tenant__name", "tenant__code"]
     list_filter = [("at", RangeDateTimeFilter)]
-    fields = ["at", "act", "verb", "target", "tenant", "by", "by_name", "what"]
+    fields = ["at", "act", "verb", "target", "tenant", "by", "by_name", "what", "seal"]
 
     what = facts("detail", _("detail"))
 
     @admin.display(description=_("act"), ordering="verb")
     def act(self, row: AuditEntry) -> str:
         return act_name(row.verb)
+
+
+@admin.register(AuditSeal)
+class AuditSealAdmin(Endless):
+    """The chain over the audit log, the head first: who keeps its hash can prove every entry before it."""
+
+    list_display = ["at", "number", "count", "sha256"]
+    search_fields = ["sha256", "=number"]
+    list_filter = [("at", RangeDateTimeFilter)]
+    fields = ["at", "number", "count", "previous", "sha256"]
 
 
 class DeliveryRows(Rows):

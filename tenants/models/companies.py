@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -10,6 +11,15 @@ from tenants import validators
 from tenants.printable import validate_printable
 
 CURRENCY_FORM = r"^[A-Z]{3}$"
+
+
+# On which days before a deduction a company may be reminded, and on which it is unless it says otherwise.
+REMINDERS = (30, 7, 3, 1)
+
+
+def reminders() -> list[int]:
+    """Return the days before a deduction on which a company is reminded by default."""
+    return [3, 1]
 
 
 class Language(models.TextChoices):
@@ -49,6 +59,35 @@ class Seller(models.Model):
         _("payment days"), default=0, help_text=_("Days from issue until a bill is due (0: on the day of issue).")
     )
     number_prefix = models.CharField(_("prefix of numbers"), max_length=10, validators=[validators.validate_code])
+    # In minor units of the seller's currency.
+    refund_limit_minor = models.BigIntegerField(
+        _("refunds above this need a second person"),
+        default=100_000,
+        help_text=_("In the smallest unit of the currency: 100000 is 1,000.00. 0: every refund."),
+    )
+    act_limit_minor = models.BigIntegerField(
+        _("acts with money by hand above this need a second person"),
+        null=True,
+        blank=True,
+        help_text=_("In the smallest unit of the currency: 100000 is 1,000.00. Empty: none needs one."),
+    )
+    # Both null: no bill is held (REQUIREMENTS C8).
+    hold_factor = models.DecimalField(
+        _("a bill is held above so many spreads"),
+        max_digits=30,
+        decimal_places=10,
+        null=True,
+        blank=True,
+        help_text=_(
+            "How far above its usual amount a line may be, in spreads of its own history: 5. Empty: none is held."
+        ),
+    )
+    hold_least_minor = models.BigIntegerField(
+        _("and only from this amount above the usual"),
+        null=True,
+        blank=True,
+        help_text=_("In the smallest unit of the currency: 50000 is 500.00."),
+    )
     created_at = models.DateTimeField(_("created"))
 
     class Meta:
@@ -57,6 +96,21 @@ class Seller(models.Model):
             models.CheckConstraint(name="seller_currency_form", condition=Q(currency__regex=CURRENCY_FORM)),
             models.CheckConstraint(name="seller_tax_rate_range", condition=Q(tax_rate__gte=0, tax_rate__lt=1)),
             models.CheckConstraint(name="seller_tax_status_known", condition=Q(tax_status__in=["general", "small"])),
+            models.CheckConstraint(name="seller_refund_limit_not_negative", condition=Q(refund_limit_minor__gte=0)),
+            models.CheckConstraint(
+                name="seller_act_limit_not_negative",
+                condition=Q(act_limit_minor=None) | Q(act_limit_minor__gte=0),
+            ),
+            models.CheckConstraint(
+                name="seller_hold_whole",
+                condition=Q(hold_factor=None, hold_least_minor=None)
+                | Q(
+                    hold_factor__gte=1,
+                    hold_least_minor__gte=0,
+                    hold_factor__isnull=False,
+                    hold_least_minor__isnull=False,
+                ),
+            ),
             models.UniqueConstraint(name="seller_number_prefix_once", fields=["number_prefix"]),
         ]
 
@@ -147,7 +201,18 @@ class Tenant(models.Model):
     phone = models.CharField(_("telephone"), max_length=40, blank=True)
     purchase_order = models.CharField(_("purchase order"), max_length=60, blank=True, validators=[validate_printable])
     cost_centre = models.CharField(_("cost centre"), max_length=60, blank=True, validators=[validate_printable])
+    # The company's own rule, in minor units of its currency with tax; set on its pages (`invoices.limits`).
+    purchase_limit_minor = models.BigIntegerField(
+        _("purchases above this need a second member"), null=True, blank=True, editable=False
+    )
     note = models.TextField(_("note"), blank=True)
+    # Days before a deduction on which the company is reminded of it once more; none: only the notice itself.
+    reminder_days = ArrayField(
+        models.PositiveSmallIntegerField(),
+        verbose_name=_("reminders, days before a deduction"),
+        default=reminders,
+        blank=True,
+    )
     opened_at = models.DateTimeField(_("opened"))
 
     objects = TenantQuerySet.as_manager()
@@ -161,6 +226,13 @@ class Tenant(models.Model):
                 name="tenant_status_known", condition=Q(status__in=["active", "restricted", "suspended", "closed"])
             ),
             models.CheckConstraint(name="tenant_language_known", condition=Q(language__in=["zh-hans", "en"])),
+            models.CheckConstraint(
+                name="tenant_purchase_limit_not_negative",
+                condition=Q(purchase_limit_minor=None) | Q(purchase_limit_minor__gte=0),
+            ),
+            models.CheckConstraint(
+                name="tenant_reminder_days_known", condition=Q(reminder_days__contained_by=list(REMINDERS))
+            ),
             models.CheckConstraint(name="tenant_not_its_own_parent", condition=~Q(parent=models.F("id"))),
         ]
 

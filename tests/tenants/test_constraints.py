@@ -4,6 +4,7 @@ import pytest
 from django.db import IntegrityError, connection
 
 from tests.rows import Break, below_zero, broken, furnish
+from tests.tenants.breaks_telling import TELLING
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -23,6 +24,13 @@ BREAKS: list[Break] = [
     ("seller_currency_form", "tenants_seller", {"currency": "'cny'"}),
     ("seller_tax_rate_range", "tenants_seller", {"tax_rate": "1"}),
     ("seller_tax_status_known", "tenants_seller", {"tax_status": "'none'"}),
+    ("seller_refund_limit_not_negative", "tenants_seller", {"refund_limit_minor": "-1"}),
+    ("seller_hold_whole", "tenants_seller", {"hold_factor": "5"}),
+    ("seller_act_limit_not_negative", "tenants_seller", {"act_limit_minor": "-1"}),
+    ("tenant_purchase_limit_not_negative", "tenants_tenant", {"purchase_limit_minor": "-1"}),
+    ("tenants_auditseal_number_key", "tenants_auditseal", {}),
+    ("audit_seal_first_has_none_before", "tenants_auditseal", {"number": "2"}),
+    ("audit_seal_holds_something", "tenants_auditseal", {"number": "2", "previous": "'-'", "count": "0"}),
     *below_zero("tenants_seller", "payment_days"),
     ("tenants_tenant_code_key", "tenants_tenant", {}),
     ("tenant_currency_form", "tenants_tenant", {"currency": "'RM'"}),
@@ -38,6 +46,15 @@ BREAKS: list[Break] = [
     ("authorisation_currency_form", "tenants_authorisation", {"currency": "'¥'"}),
     ("authorisation_ceiling_positive", "tenants_authorisation", {"ceiling_minor": "0"}),
     ("authorisation_per_month_positive", "tenants_authorisation", {"per_month_minor": "0"}),
+    ("authorisation_scope_form", "tenants_authorisation", {"scope": "'everything'"}),
+    ("authorisation_scope_form", "tenants_authorisation", {"scope": "'renews,all'"}),
+    ("authorisation_way_known", "tenants_authorisation", {"way": "'cash'"}),
+    ("authorisation_days_in_order", "tenants_authorisation", {"valid_until": "given_at"}),
+    (
+        "authorisation_days_in_order",
+        "tenants_authorisation",
+        {"valid_from": "given_at + interval '2 days'", "valid_until": "given_at + interval '1 day'"},
+    ),
     ("authorisation_withdrawn_after_given", "tenants_authorisation", {"withdrawn_at": "given_at - interval '1 s'"}),
     ("notice_once_per_key", "tenants_notice", {}),
     ("notice_status_known", "tenants_notice", {"status": "'lost'"}),
@@ -46,6 +63,7 @@ BREAKS: list[Break] = [
     *below_zero("tenants_notice", "tries"),
     ("delivery_number_once", "tenants_delivery", {}),
     *below_zero("tenants_delivery", "number"),
+    *TELLING,
 ]
 
 

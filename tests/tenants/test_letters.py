@@ -66,18 +66,43 @@ def test_it_loads_nothing_and_carries_its_styles_in_the_elements(language, kind,
         ("invoice_issued", {"due_minor": 0, "total_minor": 0}, "账单 QY-2026-001187：不用付款（苏州沐禾）"),
         ("credit_note_issued", {}, "账单 QY-2026-001187 冲减 ¥36.00，¥36.00 已退回余额（苏州沐禾）"),
         ("credit_note_issued", {"returned_minor": 0}, "账单 QY-2026-001187 冲减 ¥36.00（苏州沐禾）"),
+        ("credit_note_issued", {"back_minor": 3600}, "账单 QY-2026-001187 冲减 ¥36.00，¥36.00 按原路退回（苏州沐禾）"),
         ("payment_received", {}, "已收到 ¥3,000.00，谢谢（苏州沐禾）"),
+        ("refund_sent", {}, "¥36.00 正由对公转账退回给您（苏州沐禾）"),
+        ("refund_arrived", {}, "¥36.00 已由对公转账退到您的账户（苏州沐禾）"),
+        ("refund_failed", {}, "¥36.00 不能由对公转账退回，已放入您的余额（苏州沐禾）"),
         ("renewal_stopped", {}, "已停止自动续费，12月1日（周二）不会扣款（苏州沐禾）"),
         (
             "subscription_changed",
             {},
             "2026年11月25日（周三）起，套餐由「专业版」换成「旗舰版」（苏州沐禾）",
         ),
+        ("purchase_undone", {}, "2026年11月25日（周三）起，套餐由「专业版」换成「旗舰版」（苏州沐禾）"),
+        ("duplicate_found", {}, "可能重复：2026年11月25日（周三）起，套餐由「专业版」换成「旗舰版」（苏州沐禾）"),
         ("price_change_announced", {}, "12月1日（周二）起专业版有新价格（苏州沐禾）"),
         ("price_change_withdrawn", {}, "专业版的新价格不执行，您的价格不变（苏州沐禾）"),
+        ("charge_reminder", {}, "提醒：12月1日（周二）最多扣 ¥2,783.00（苏州沐禾）"),
+        ("renewal_coming", {}, "专业版将在12月1日（周二）续期，每月 ¥2,583.00（苏州沐禾）"),
+        ("trial_ending", {}, "专业版的试用到11月30日（周一）为止，之后每月 ¥2,583.00（苏州沐禾）"),
+        ("trial_ending", {"afterwards": "ends"}, "专业版的试用到11月30日（周一）为止，不会扣款（苏州沐禾）"),
+        ("gift_lapsing", {}, "赠送的 ¥200.00 可用到11月30日（周一）（苏州沐禾）"),
+        ("bill_held", {}, "有一张 ¥4,310.00 的账单比平时高很多，我们先停下了（苏州沐禾）"),
+        ("balance_low", {}, "余额在11月30日（周一）前还差 ¥663.00（苏州沐禾）"),
+        ("balance_low", {"missing_minor": 0, "alert_minor": 300000}, "余额还有 ¥2,120.00（苏州沐禾）"),
+        ("allowance_used", {}, "「消息」已用到套餐内的 80%（苏州沐禾）"),
+        ("budget_used", {}, "预算 ¥500.00 已用到 80%（苏州沐禾）"),
+        ("budget_used", {"what": "消息"}, "「消息」的预算 ¥500.00 已用到 80%（苏州沐禾）"),
+        ("budget_forecast", {}, "照现在的用法会超过预算 ¥500.00（苏州沐禾）"),
+        ("cap_reached", {}, "已到您设定的 ¥500.00，请您决定（苏州沐禾）"),
         ("pack_lapsing", {}, "资源包「消息」还剩 1,200.5\u00a0条，可用到11月30日（周一）（苏州沐禾）"),
         ("quote_sent", {}, "报价 QYQ-2026-000012：专业版，总共 ¥32,800.00，11月30日（周一）前有效（苏州沐禾）"),
         ("quote_accepted", {}, "报价 QYQ-2026-000012 已接受，专业版从12月1日（周二）开始（苏州沐禾）"),
+        ("approval_asked", {}, "陈静请您批准一项购买：现在要付 ¥300.00（苏州沐禾）"),
+        ("approval_asked", {"do": "set_limit"}, "陈静请您批准新的购买限额（苏州沐禾）"),
+        ("approval_answered", {}, "您申请的购买，陈静没有批准（苏州沐禾）"),
+        ("approval_answered", {"state": "approved"}, "您申请的购买，陈静已批准，已照办（苏州沐禾）"),
+        ("approval_answered", {"state": "expired"}, "您申请的购买七天内没有人答复（苏州沐禾）"),
+        ("approval_answered", {"state": "outdated"}, "您申请的购买现在的结果已不同，请重新申请（苏州沐禾）"),
         ("member_invited", {}, "陈静邀请您查看苏州沐禾的费用中心"),
     ],
 )
@@ -127,3 +152,13 @@ def test_it_refuses_an_unknown_kind_and_a_foreign_address():
         letters.compose("advert", {}, "zh-hans", Brand())
     with pytest.raises(ValueError, match="starts with a slash"):
         write("member_invited", path="https://elsewhere.example/")
+
+
+def test_it_says_by_when_a_refund_arrives_and_what_became_of_one_that_could_not():
+    sent = write("refund_sent").text
+    assert "账单 QY-2026-001187 的退款，已交给对公转账：¥36.00" in sent.replace(" ¥", "¥").replace("： ", "：")
+    assert "11月27日（周五）前到账" in sent
+    assert "8812345" in sent
+    assert "余额" in write("refund_sent", number="").text
+    assert "一分没少" in write("refund_failed").text
+    assert "¥36.00 您已付过，会按原来的付款方式退回" in write("credit_note_issued", back_minor=3600).text

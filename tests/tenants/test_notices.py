@@ -72,7 +72,7 @@ def test_it_announces_many_in_a_few_statements(seller, django_assert_max_num_que
     asked = [companies.NewTenant(code=f"c{n}", name="公司") for n in range(30)]
     tenants = [outcome.tenant for outcome in companies.open(asked, at=NOW, by=None)]
     said = [notices.NewNotice(tenant=t, kind="member_invited", key="k", payload=PAYLOAD) for t in tenants]
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(6):
         notices.announce_many(said, at=NOW)
     assert Notice.objects.count() == 30
 
