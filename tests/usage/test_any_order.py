@@ -13,7 +13,7 @@ from tests.usage.conftest import AT
 from usage import counting, ingest, measuring
 from usage.models import UsageCounter, UsageMember
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 START = datetime(2026, 3, 8, 16, 0, tzinfo=UTC)  # midnight of 9 March in Shanghai
 REGIONS = [{}, {"region": "cn"}, {"region": "us"}]

@@ -11,7 +11,7 @@ from tests.usage.conftest import AT
 from usage import counting, ingest, measuring
 from usage.models import UsageCounter, UsageMark, UsageMember
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from usage import counting, ingest, voiding
 from usage.decoding import TooMany
 from usage.models import Meter, UsageCounter, UsageEvent, UsageMark
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 EVENT = {"key": "a", "meter": "messages", "quantity": "3"}
 
 

@@ -13,7 +13,7 @@ from tests.usage.conftest import AT
 from usage import counting, ingest, measuring
 from usage.measuring import Mark, Want
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 DAY = datetime(2026, 3, 9, 16, 0, tzinfo=UTC)  # midnight of 10 March in Shanghai
 HOUR = timedelta(hours=1)
