@@ -18,7 +18,7 @@ from billing.models import Charge
 from billing.money import allocate
 from invoices import crediting, sources, writing
 from invoices.giving_back import Bill, Home, Places, places
-from invoices.grouping import CHANGE, LATE, Group, Waiting, goes_on
+from invoices.grouping import AFTERWARDS, CHANGE, LATE, Group, Waiting, goes_on
 from invoices.issuing import series_of
 from invoices.models import CreditedCharge, CreditNote, Invoice, NumberSeries
 from invoices.sources import Source
@@ -38,21 +38,21 @@ def settle(debts: Sequence[Group], *, at: datetime) -> list[int]:
 
 def _settle(group: Group, at: datetime) -> list[int]:
     credits = [charge for charge in group.charges if charge.amount_minor < 0]
-    if all(charge.reason == LATE and goes_on(charge) for charge in credits) and _only_late(group):
+    if all(charge.reason in AFTERWARDS and goes_on(charge) for charge in credits) and _only_late(group):
         return []
     given_back = sources.of(credits)
     homes = _homes({source.charge_id for parts in given_back.values() for source in parts})
     drafts = sorted({home.invoice_id for chain in homes.values() for home in chain if home.draft}, reverse=True)
-    if any(_join(group, draft, at) for draft in drafts):
+    if any(join(group, draft, at) for draft in drafts):
         return []
     notes = _credit(group, given_back, homes, at)
     if not notes and not any(charge.reason == CHANGE for charge in group.charges):
-        any(_join(group, draft, at) for draft in _drafts_of(group))
+        any(join(group, draft, at) for draft in _drafts_of(group))
     return notes
 
 
 def _only_late(group: Group) -> bool:
-    return all(charge.reason == LATE for charge in group.charges)
+    return all(charge.reason in AFTERWARDS for charge in group.charges)
 
 
 def _homes(charge_ids: set[int]) -> dict[int, list[Home]]:
@@ -77,7 +77,7 @@ def _drafts_of(group: Group) -> list[int]:
     return list(drafts.order_by("charge_on", "pk").values_list("pk", flat=True))
 
 
-def _join(group: Group, draft: int, at: datetime) -> bool:
+def join(group: Group, draft: int, at: datetime) -> bool:
     """Let the lines of a group stand on a draft, unless it would come to less than nothing; return whether they do."""
     locked = Invoice.objects.select_for_update(no_key=True).filter(pk=draft, status=Invoice.Status.DRAFT).first()
     if locked is None:

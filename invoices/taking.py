@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from billing import wallets
 from billing.models import Wallet
-from billing.money import Money
-from invoices.models import ChargeNotice, Invoice, Payment
+from invoices import attributing
+from invoices.attributing import Use
+from invoices.models import ChargeNotice, Invoice, Payment, PaymentPart
 from invoices.payments import settle
 from tenants import audit
+from tenants.bulk import among
 from tenants.models import Authorisation, User
 
 Basis, Status = Payment.Basis, Payment.Status
@@ -18,17 +21,19 @@ Basis, Status = Payment.Basis, Payment.Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """By what right money is taken: its basis and, for what is deducted by itself, authorisation and notice."""
+    """By what right money is taken: its basis and, for what is deducted by itself, authorisation, notice, and what it takes
+    up of that and of others that announced it."""
 
     basis: str
     authorisation: Authorisation | None = None
     notice: ChargeNotice | None = None
+    uses: tuple[Use, ...] = ()
 
 
 def take(
     invoice: Invoice, wallet: Wallet, amount_minor: int, right: Right, *, at: datetime, by: User | None
 ) -> Payment:
-    """Pay a part of a bill from the wallet; both are locked by the caller.
+    """Pay a part of a bill from the wallet; both are locked by the caller, the wallet at `at`.
 
     When the wallet holds less, nothing is taken, and the attempt is kept as failed, once for each state of the wallet.
     """
@@ -36,15 +41,7 @@ def take(
         return _refused(invoice, wallet, amount_minor, right, at, by)
     payment = _attempt(invoice, amount_minor, right, at, by, status=Status.SUCCEEDED)
     settle(payment, invoice, amount_minor, at)
-    wallets.spend(
-        invoice.tenant,
-        seller=invoice.seller,
-        amount=Money(amount_minor, invoice.currency),
-        source="payment",
-        source_id=payment.pk,
-        at=at,
-    )
-    wallet.refresh_from_db()
+    wallets.draw(wallet, amount_minor, source="payment", source_id=payment.pk, at=at)
     audit.record(
         "invoice.paid_from_wallet",
         tenant=invoice.tenant_id,
@@ -59,10 +56,16 @@ def take(
     return payment
 
 
+def under_way(invoice_ids: Iterable[int]) -> set[int]:
+    """Return those of these bills, locked before, for which a payment at a provider is under way: nothing else is taken."""
+    live = PaymentPart.objects.filter(among("invoice", list(invoice_ids)), live=True)
+    return set(live.values_list("invoice", flat=True))
+
+
 def was_tried(invoice: Invoice, wallet: Wallet) -> bool:
     """Return whether this bill, or less of it, was tried since money last came in."""
     vain = Payment.objects.filter(invoice=invoice, status=Status.FAILED, wallet_moves=wallet.moves)
-    return vain.filter(amount_minor__lte=invoice.due_minor).exists()
+    return vain.filter(amount_minor__lte=invoice.claimable_minor).exists()
 
 
 def _refused(
@@ -87,7 +90,7 @@ def _attempt(
     invoice: Invoice, amount_minor: int, right: Right, at: datetime, by: User | None, **outcome: object
 ) -> Payment:
     number = Payment.objects.filter(invoice=invoice).count() + 1
-    return Payment.objects.create(
+    payment = Payment.objects.create(
         tenant=invoice.tenant,
         seller=invoice.seller,
         currency=invoice.currency,
@@ -104,3 +107,5 @@ def _attempt(
         recorded_by=by,
         **outcome,
     )
+    attributing.write(payment, right.uses)
+    return payment

@@ -7,11 +7,13 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from billing import wallets
 from billing.money import Money
 from invoices import states
-from invoices.models import Invoice, Payment
+from invoices.models import Invoice, Payment, RemittanceCode
 from invoices.pages import frame
 from invoices.pages.visit import Visit
+from invoices.providers import reasons
 from tenants.models import Notice, Seller
 
 
@@ -31,11 +33,13 @@ class PaymentRow:
     at: datetime
     way: str
     reference: str
+    address: str
     payer: str
     amount: Money
     settled: tuple[Settled, ...]
     left: Money
     state: states.State
+    why: str
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,17 @@ def page(visit: Visit) -> PaymentsPage:
         to_pay=Money(sum(row.due_minor for row in open_bills), visit.tenant.currency),
         open_bills=len(open_bills),
         payments=tuple(payment(visit, row) for row in found[:100]),
-        transfer=transfer(seller, visit.tenant.code) if seller else None,
+        transfer=transfer(seller, code_of(visit, seller)) if seller else None,
         notices=tuple(
             notice(row) for row in Notice.objects.filter(tenant=visit.tenant).order_by("-created_at", "-id")[:20]
         ),
     )
+
+
+def code_of(visit: Visit, seller: Seller) -> str:
+    """Return the code that the customer writes into the remark; empty until the page of transfers was opened once."""
+    found = RemittanceCode.objects.filter(tenant=visit.tenant, seller=seller).first()
+    return found.code if found else ""
 
 
 def transfer(seller: Seller, remark: str) -> Transfer | None:
@@ -109,6 +119,7 @@ def payment(visit: Visit, row: Payment) -> PaymentRow:
         at=row.received_at,
         way=str(Payment.Method(row.method).label),
         reference=row.reference,
+        address=visit.to("payment", row.pk) if row.product else "",
         payer=row.payer_name,
         amount=Money(row.amount_minor, row.currency),
         settled=tuple(
@@ -119,7 +130,17 @@ def payment(visit: Visit, row: Payment) -> PaymentRow:
         ),
         left=Money(left, row.currency),
         state=states.PAYMENT[row.status],
+        why=why(row),
     )
+
+
+def why(row: Payment) -> str:
+    """Return why nothing was taken and what to do, empty for what is no failure."""
+    if row.status != Payment.Status.FAILED:
+        return ""
+    if row.failure == wallets.NotEnough.code:
+        return _("The balance was too low. Top it up, or pay in another way.")
+    return reasons.sentence(row.failure)
 
 
 KINDS = {
@@ -129,6 +150,10 @@ KINDS = {
     "charge_announced": lambda: _("Deduction announced"),
     "charge_reminder": lambda: _("Reminder of a deduction"),
     "payment_failed": lambda: _("Deduction not possible"),
+    "refund_sent": lambda: _("Refund on its way"),
+    "refund_arrived": lambda: _("Refund arrived"),
+    "refund_failed": lambda: _("Refund put into the balance"),
+    "payment_reminder": lambda: _("Reminder of an unpaid bill"),
 }
 
 

@@ -82,3 +82,17 @@ def test_too_little_takes_nothing(filled, customer):
 def test_nobody_pays_the_bill_of_another(filled, customer):
     theirs = Invoice.objects.filter(tenant__code="other").first()
     assert customer.post(f"invoices/{theirs.number}/pay", {}).status_code == 404
+
+
+def test_a_customer_sets_below_which_balance_it_is_told(filled, customer):
+    assert customer.get("wallet/alert").json() == {
+        "below": None,
+        "balance": "320.00",
+        "announced": "0.00",
+        "missing": "0.00",
+        "until": None,
+    }
+    assert customer.put("wallet/alert", {"below": "500"}).json()["below"] == "500.00"
+    assert customer.get("wallet/alert").json()["below"] == "500.00"
+    assert customer.put("wallet/alert", {"below": "none"}).json()["error"]["path"] == "below"
+    assert customer.put("wallet/alert", {"below": None}).json()["below"] is None
