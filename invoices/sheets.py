@@ -86,7 +86,7 @@ def _row(number: int, line: int, columns: Sequence[str], cells: Sequence[str]) -
 
 
 def _csv(content: bytes, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    text = _decoded(content, (encoding,) if encoding else ENCODINGS)
+    text = decoded(content, (encoding,) if encoding else ENCODINGS)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     start = 1
     try:
@@ -100,7 +100,8 @@ def _csv(content: bytes, encoding: str, delimiter: str) -> Iterator[tuple[int, l
         raise Unreadable(message % {"line": start, "reason": wrong}, field="file", line=start) from None
 
 
-def _decoded(content: bytes, encodings: Iterable[str]) -> str:
+def decoded(content: bytes, encodings: Iterable[str]) -> str:
+    """Return the text in the first of `encodings` that fits; raise Unreadable when none does."""
     for encoding in encodings:
         try:
             return content.decode(encoding)
