@@ -1,6 +1,7 @@
 """May a bill be deducted now? Asks for the notice that arrived, the time since, the amount announced, and the authorisation.
 
-CONTRACTS rules 16–18: each answer is either the right to take, which the payment names, or what is missing.
+CONTRACTS rules 16–18, the same for the balance and for a deduction agreement: each answer is either the right to take,
+which the payment names, or what is missing. What a provider asks for besides is `debit_rules`' business.
 """
 
 from __future__ import annotations
@@ -9,51 +10,75 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
-from billing.models import Subscription
-from invoices.models import ChargeNotice, Invoice, InvoiceLine, Payment
+from billing.models import Price, Subscription
+from invoices import attributing, mandates
+from invoices.attributing import TAKEN
+from invoices.models import ChargeNotice, Invoice, InvoiceLine, Mandate, Payment
 from invoices.taking import Basis, Right
 from tenants import agreements
 from tenants.models import Authorisation
+from tenants.models.agreements import RENEWS
 from usage.periods import local_day, local_midnight
 
-Pays = Subscription.Pays
+Pays, Status = Subscription.Pays, Payment.Status
 # A bill that is announced for itself carries the notice's day and version.
 ANNOUNCED = "announced:"
+# What use costs, by kind or by reason of its line; and what is due whatever is used.
+OF_USE = frozenset({"usage", "minimum", "late", "cap"})
+OF_RENEWAL = frozenset({"period", "correction"})
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Why a bill is not deducted: no_provider, no_notice, not_delivered, too_early, above_notice or no_authorisation."""
+    """Why a bill is not deducted: no_way, no_mandate, nothing_due, frozen, no_notice, not_delivered, too_early, above_notice,
+    no_authorisation, above_ceiling, above_month, not_covered (its authorisations do not cover every line); of an agreement
+    also what its provider asks for (`debit_rules`)."""
 
     reason: str
 
 
-def right(bill: Invoice, *, at: datetime) -> Right | Held:
-    """Return by what right a bill's whole due may be deducted at `at`, or what is missing."""
-    if bill.pays != Pays.WALLET:
-        return Held("no_provider")
-    authorisation = authorisation_for(bill, at=at)
+def right(bill: Invoice, *, at: datetime, hold: bool = False) -> Right | Held:
+    """Return by what right all of a bill that nobody disputes may be deducted at `at`, or what is missing.
+
+    With `hold` the authorisation is locked until the transaction ends: nobody withdraws it meanwhile, and no other bill
+    takes what is left of its month.
+    """
+    if bill.pays == Pays.MANUAL:
+        return Held("no_way")
+    mandate = mandates.in_force(bill.tenant_id, bill.seller_id, bill.currency) if bill.pays == Pays.MANDATE else None
+    if bill.pays == Pays.MANDATE and mandate is None:
+        return Held("no_mandate")
+    if not bill.claimable_minor:
+        return Held("frozen" if bill.due_minor else "nothing_due")
+    if bill.due_again_on is not None and local_day(at, bill.zone) < bill.due_again_on:
+        # What was in dispute and was explained is not taken before the day by which it is to be paid by then.
+        return Held("too_early")
     if was_confirmed(bill):
-        return Right(basis=Basis.CONFIRMED, authorisation=authorisation) if authorisation else Held("no_authorisation")
-    notices, before = notices_of(bill), _others(bill)
+        found = authorised(bill, mandate, at=at, hold=hold)
+        return found if isinstance(found, Held) else Right(basis=Basis.CONFIRMED, authorisation=found)
+    notices = notices_of(bill)
     if not notices:
         return Held("no_notice")
     if any(notice.charge_at is None for notice in notices):
         return Held("not_delivered")
     if any(notice.charge_at is not None and notice.charge_at > at for notice in notices):
         return Held("too_early")
-    if bill.due_minor + _taken(before) > sum(notice.total_minor for notice in _together(notices, before)):
+    uses = attributing.attribute(bill, bill.claimable_minor, notices, lambda: _together(bill), at=at)
+    if uses is None:
         return Held("above_notice")
-    if authorisation is None:
-        return Held("no_authorisation")
-    return Right(basis=Basis.AUTOMATIC, authorisation=authorisation, notice=notices[-1])
+    found = authorised(bill, mandate, at=at, hold=hold)
+    if isinstance(found, Held):
+        return found
+    used = [use.notice for use in uses]
+    last = notices[-1] if notices[-1] in used else used[-1]
+    return Right(basis=Basis.AUTOMATIC, authorisation=found, notice=last, uses=uses)
 
 
 def was_confirmed(bill: Invoice) -> bool:
-    """Return whether a member confirmed this very bill, and the balance was too low then."""
-    return Payment.objects.filter(invoice=bill, basis=Basis.CONFIRMED, status=Payment.Status.FAILED).exists()
+    """Return whether a member confirmed this very bill, and it could not be taken then."""
+    return Payment.objects.filter(invoice=bill, basis=Basis.CONFIRMED, status=Status.FAILED).exists()
 
 
 def origin(due_on: date, version: int) -> str:
@@ -92,29 +117,76 @@ def newest(notices: Iterable[ChargeNotice]) -> dict[date, ChargeNotice]:
     return {notice.due_on: notice for notice in sorted(notices, key=lambda notice: notice.version)}
 
 
-def authorisation_for(bill: Invoice, *, at: datetime) -> Authorisation | None:
-    """Return an authorisation in force that covers a bill's due, also with what was deducted under it this month."""
-    billed = InvoiceLine.objects.filter(invoice=bill).values_list("charge__subscription", flat=True).distinct()
-    subscriptions = set(billed)
-    scope = f"subscription:{subscriptions.pop()}" if len(subscriptions) == 1 else "all"
-    candidates = agreements.covering(
-        bill.tenant, seller=bill.seller, amount_minor=bill.due_minor, currency=bill.currency, scope=scope, at=at
+def items_for(subscription: int, kind: str, reason: str, code: str) -> frozenset[str]:
+    """Return the items any of which lets a line be deducted; the database asks the same (`invoices_line_items`).
+
+    What a member changed (reason `change`) is neither a renewal nor use: `all` or its subscription covers it.
+    """
+    items = {agreements.ALL, f"subscription:{subscription}"}
+    if kind in OF_USE or reason in OF_USE:
+        items.add(agreements.OVERAGE)
+    elif reason in OF_RENEWAL:
+        items.add(agreements.RENEWAL)
+    if kind == Price.Kind.MODULE:
+        items.add(f"module:{code}")
+    return frozenset(items)
+
+
+def needed(bill: Invoice) -> set[frozenset[str]]:
+    """Return what an authorisation must cover, line by line: of each set of items one. What gives back needs none."""
+    lines = InvoiceLine.objects.filter(invoice=bill, amount_minor__gt=0)
+    named = lines.values_list("charge__subscription", "kind", "reason", "code").distinct()
+    return {items_for(*line) for line in named.order_by()}
+
+
+def authorised(bill: Invoice, mandate: Mandate | None, *, at: datetime, hold: bool = False) -> Authorisation | Held:
+    """Return an authorisation in force that covers all lines of a bill, also with what was deducted under it this month;
+    or what is missing.
+
+    The text of an agreement lets be deducted through its provider, never from the balance.
+    """
+    items, amount = needed(bill), bill.claimable_minor
+    general = agreements.covering(
+        bill.tenant_id,
+        seller=bill.seller_id,
+        amount_minor=0,
+        currency=bill.currency,
+        items=(),
+        at=at,
+        way=mandate.provider if mandate else Payment.Method.WALLET,
     )
-    for candidate in candidates:
-        if candidate.per_month_minor is None:
-            return candidate
-        if _this_month(candidate, bill.zone, at) + bill.due_minor <= candidate.per_month_minor:
-            return candidate
-    return None
+    rows = _of_way(general, mandate, at)
+    if hold:
+        rows = rows.select_for_update(of=("self",), no_key=True)
+    reason = "no_authorisation"
+    for one in rows:
+        if any(one.items.isdisjoint(any_of) for any_of in items):
+            reason = "not_covered"
+        elif one.ceiling_minor is not None and amount > one.ceiling_minor:
+            reason = "above_ceiling"
+        elif one.per_month_minor is not None and this_month(one, bill.zone, at) + amount > one.per_month_minor:
+            reason = "above_month"
+        else:
+            return one
+    return Held(reason)
 
 
-def _this_month(authorisation: Authorisation, zone: str, at: datetime) -> int:
+def _of_way(candidates: QuerySet[Authorisation], mandate: Mandate | None, at: datetime) -> QuerySet[Authorisation]:
+    """Return those of them that let this way be used: the agreement's own; where that only holds it, the general ones."""
+    if mandate is None or mandate.authorisation.scope == RENEWS:
+        held = mandate is None or agreements.is_in_force(mandate.authorisation, at)
+        return candidates.filter(mandates=None) if held else candidates.none()
+    return candidates.filter(pk=mandate.authorisation_id)
+
+
+def this_month(authorisation: Authorisation, zone: str, at: datetime) -> int:
+    """Return what was asked for under an authorisation, and was taken or may have been, in the month of `at` in a zone."""
     first = local_day(at, zone).replace(day=1)
     after = (first + timedelta(days=32)).replace(day=1)
     taken = authorisation.payments.filter(
-        status=Payment.Status.SUCCEEDED,
-        received_at__gte=local_midnight(first, zone),
-        received_at__lt=local_midnight(after, zone),
+        status__in=TAKEN,
+        recorded_at__gte=local_midnight(first, zone),
+        recorded_at__lt=local_midnight(after, zone),
     )
     return taken.aggregate(sum=Sum("amount_minor"))["sum"] or 0
 
@@ -129,12 +201,6 @@ def _others(bill: Invoice) -> list[Invoice]:
     return list(same.exclude(pk=bill.pk))
 
 
-def _together(notices: list[ChargeNotice], others: list[Invoice]) -> list[ChargeNotice]:
-    """Return all notices of these bills, each once."""
-    return list({one.pk: one for one in (*notices, *(one for bill in others for one in notices_of(bill)))}.values())
-
-
-def _taken(bills: list[Invoice]) -> int:
-    """Return what was deducted for these bills by itself."""
-    taken = Payment.objects.filter(invoice__in=bills, basis=Basis.AUTOMATIC, status=Payment.Status.SUCCEEDED)
-    return taken.aggregate(sum=Sum("amount_minor"))["sum"] or 0
+def _together(bill: Invoice) -> list[ChargeNotice]:
+    """Return the notices of the other bills under a bill's notices."""
+    return [notice for other in _others(bill) for notice in notices_of(other)]

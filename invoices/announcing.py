@@ -15,15 +15,13 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from billing.models import Price, Subscription
-from invoices import allowing
+from invoices import allowing, charge_letters
 from invoices.forthcoming import AUTOMATIC, Coming, Side, coming, of_payers
 from invoices.models import ChargeNotice, Invoice
 from invoices.models.notices import WAIT
-from tenants import notices
+from tenants import reaching
 from tenants.bulk import among
-from tenants.models import Notice, Seller, Tenant
-from tenants.models.companies import Language
-from tenants.notices import NewNotice
+from tenants.models import Notice, Tenant, User
 from usage.periods import local_day, local_midnight
 
 Of, Via = ChargeNotice.Of, ChargeNotice.Via
@@ -52,7 +50,7 @@ def announce(*, at: datetime, tenants: Sequence[int] | None = None) -> int:
         known = _in_force({day.side for day in found}, found)
         fresh = [_row(day, 1, Via.NOTICE, at) for day in found if (day.side, day.due_on) not in known]
         ChargeNotice.objects.bulk_create(fresh)
-        _send([notice for notice in fresh if notice.total_minor], at)
+        charge_letters.send([notice for notice in fresh if notice.total_minor], at=at)
         written += len(fresh)
     return written
 
@@ -100,7 +98,7 @@ def announce_bills(draft_ids: Iterable[int], *, at: datetime) -> int:
     )
     fresh = [_of_bill(draft, at) for draft in drafts.prefetch_related("lines").order_by("pk")]
     ChargeNotice.objects.bulk_create(fresh)
-    _send(fresh, at)
+    charge_letters.send(fresh, at=at)
     return len(fresh)
 
 
@@ -116,11 +114,41 @@ def delivered(notice: ChargeNotice, *, at: datetime) -> ChargeNotice:
 
 
 @transaction.atomic
-def bounced(notice: ChargeNotice) -> ChargeNotice:
-    """Keep that a notice came back: nothing is deducted under it until it is delivered again."""
-    ChargeNotice.objects.filter(pk=notice.pk).update(delivered_at=None, charge_at=None)
+def bounced(notice: ChargeNotice, *, at: datetime) -> ChargeNotice:
+    """Keep that a notice came back at `at`: nothing is deducted under it until it is delivered again.
+
+    What comes back only after the day of the deduction changes nothing any more (CONTRACTS rule 18).
+    """
+    mine = ChargeNotice.objects.filter(pk=notice.pk, charge_at__gt=at, via=Via.NOTICE)
+    mine.update(delivered_at=None, charge_at=None)
     notice.refresh_from_db()
     return notice
+
+
+@transaction.atomic
+def opened(notice: ChargeNotice, *, at: datetime, by: User) -> ChargeNotice:
+    """Keep that somebody opened a notice on its page: for a member of the payer it is delivered with that, for nobody else."""
+    letter = Notice.objects.filter(tenant=notice.tenant_id, key=notice.key).first()
+    if letter is not None and reaching.opened(letter, at=at, by=by):
+        return delivered(notice, at=at)
+    return notice
+
+
+@transaction.atomic
+def came_back(letter: Notice, *, at: datetime) -> None:
+    """Take a delivery back of which the mail came back: the notice counts from what is left, or from nothing yet."""
+    notice = ChargeNotice.objects.filter(tenant=letter.tenant_id, pk=_number(letter)).first()
+    since = reaching.reached(letter)
+    if notice is None or notice.delivered_at is None or (since is not None and since <= notice.delivered_at):
+        return
+    if bounced(notice, at=at).delivered_at is None and since is not None:
+        delivered(notice, at=since)
+
+
+def _number(letter: Notice) -> int:
+    """Return which notice a message announces; 0 for another message."""
+    kind, _colon, number = letter.key.partition(":")
+    return int(number) if letter.kind == "charge_announced" and kind == "charge-announced" else 0
 
 
 def take_deliveries(*, at: datetime) -> int:
@@ -227,45 +255,3 @@ def _of_bill(draft: Invoice, at: datetime) -> ChargeNotice:
             for line in lines
         ],
     )
-
-
-def _send(rows: Sequence[ChargeNotice], at: datetime) -> None:
-    payers = {tenant.pk: tenant for tenant in Tenant.objects.filter(among("pk", {row.tenant_id for row in rows}))}
-    sellers = {seller.pk: seller for seller in Seller.objects.filter(pk__in={row.seller_id for row in rows})}
-    notices.announce_many(
-        [
-            NewNotice(
-                tenant=payers[row.tenant_id],
-                kind="charge_announced",
-                key=row.key,
-                payload=_payload(row, payers[row.tenant_id], at),
-                seller=sellers[row.seller_id],
-            )
-            for row in rows
-        ],
-        at=at,
-    )
-
-
-def _payload(row: ChargeNotice, payer: Tenant, at: datetime) -> dict[str, Any]:
-    """Return what the message says; it is deducted on the day named here, or later if the message arrives later."""
-    charge_at = row.charge_at or max(row.due_at, at + WAIT)
-    english = payer.language == Language.ENGLISH
-    return {
-        "tenant": payer.name_in(payer.language),
-        "path": f"/c/{payer.code}/deductions/{row.pk}/",
-        "currency": row.currency,
-        "pays": row.pays,
-        "charge_at": charge_at.isoformat(),
-        "charge_on": str(local_day(charge_at, payer.timezone)),
-        "renewal_minor": row.renewal_minor,
-        "ceiling_minor": row.ceiling_minor if row.of == Of.RENEWAL else 0,
-        "total_minor": row.total_minor,
-        "lines": [
-            {
-                "name": (line["name_en"] if english else "") or line["name"],
-                **{name: line[name] for name in ("amount_minor", "first", "last")},
-            }
-            for line in row.lines
-        ],
-    }

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
-from billing.models import NegotiatedPrice, Price, PriceListEntry, Subscription
+from billing.models import Acceptance, Change, NegotiatedPrice, Price, PriceListEntry, Subscription
 from billing.money import Money
-from invoices import states
-from invoices.pages import prices, wording
+from invoices import allowing, states
+from invoices.pages import authorising, packs, prices, wording
+from invoices.pages.packs import PackCard
 from invoices.pages.visit import Visit
+from tenants import agreements
 from tenants.models import Authorisation
 
 
 @dataclass(frozen=True)
 class AuthorisationRow:
-    """One consent: who, when, for what, up to how much, with its whole text."""
+    """One consent: who, when, for what, by which way, how long, up to how much, what was asked for under it this month, with
+    its whole text. `valid_until` is its last instant."""
 
     pk: int
     scope: str
+    way: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+    used: Money
     given_by: str
     given_at: datetime
     ceiling: Money | None
@@ -42,6 +50,8 @@ class AuthorisationsPage:
     rows: tuple[AuthorisationRow, ...]
     in_force: int
     may_pay: bool
+    withdrawn: bool
+    give: str
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Accepted:
-    """One subscription's whole price list, as it was accepted."""
+    """One subscription's whole price list, as it was accepted; with `from_on` the one that will be in force from that day."""
 
     plan: str
     version: int
@@ -69,6 +79,8 @@ class Accepted:
     terms: str
     minimum: Money | None
     costs: tuple[Cost, ...]
+    from_on: date | None = None
+    by_notice: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,14 +88,19 @@ class CostsPage:
     """The page /controls/prices/."""
 
     lists: tuple[Accepted, ...]
+    coming: tuple[Accepted, ...]
+    packs: tuple[PackCard, ...]
+    never: tuple[str, ...]
 
 
-def authorisations(visit: Visit) -> AuthorisationsPage:
-    """Return every consent this company has given, newest first."""
+def authorisations(visit: Visit, *, withdrawn: bool = False) -> AuthorisationsPage:
+    """Return every consent this company has given, newest first; `withdrawn` is whether one was withdrawn a moment ago."""
     found = Authorisation.objects.filter(tenant=visit.tenant).order_by("-given_at", "-id")
     named = {f"subscription:{row.pk}": row.plan.name_in(visit.language) for row in subscriptions(visit, live=False)}
+    named |= {item.value: item.name for item in authorising.items(visit)}
     rows = tuple(authorisation(visit, row, named) for row in found)
-    return AuthorisationsPage(rows, sum(not row.withdrawn_at for row in rows), visit.member.may_pay)
+    in_force = sum(agreements.is_in_force(row, visit.at) for row in found)
+    return AuthorisationsPage(rows, in_force, visit.member.may_pay, withdrawn, visit.to("authorise"))
 
 
 def authorisation(visit: Visit, row: Authorisation, named: dict[str, str]) -> AuthorisationRow:
@@ -92,7 +109,11 @@ def authorisation(visit: Visit, row: Authorisation, named: dict[str, str]) -> Au
 
     return AuthorisationRow(
         pk=row.pk,
-        scope=named.get(row.scope) or _("All subscriptions"),
+        scope=authorising.worded(row.scope, named),
+        way=str(row.get_way_display()),
+        valid_from=row.valid_from,
+        valid_until=row.valid_until - timedelta(seconds=1) if row.valid_until else None,
+        used=Money(allowing.this_month(row, visit.tenant.timezone, visit.at), row.currency),
         given_by=row.given_by_name,
         given_at=row.given_at,
         ceiling=money(row.ceiling_minor),
@@ -100,11 +121,19 @@ def authorisation(visit: Visit, row: Authorisation, named: dict[str, str]) -> Au
         text=row.text,
         version=row.text_version,
         sha256=row.text_sha256,
-        state=states.AUTHORISATION["withdrawn" if row.withdrawn_at else "in_force"],
+        state=states.AUTHORISATION[_standing(row, visit.at)],
         withdrawn_at=row.withdrawn_at,
         withdrawn_by=row.withdrawn_by_name,
         withdraw="" if row.withdrawn_at else visit.to("withdraw", row.pk),
     )
+
+
+def _standing(row: Authorisation, at: datetime) -> str:
+    if row.withdrawn_at:
+        return "withdrawn"
+    if row.valid_until and row.valid_until <= at:
+        return "over"
+    return "in_force" if agreements.is_in_force(row, at) else "later"
 
 
 def subscriptions(visit: Visit, *, live: bool = True) -> list[Subscription]:
@@ -115,11 +144,43 @@ def subscriptions(visit: Visit, *, live: bool = True) -> list[Subscription]:
 
 
 def costs(visit: Visit) -> CostsPage:
-    """Return every price of every version that the company has accepted and still uses."""
-    return CostsPage(tuple(accepted(visit, subscription) for subscription in subscriptions(visit)))
+    """Return every price of every version that the company has accepted and still uses, or will use; what is used up before
+    any of them, and what never costs anything."""
+    mine = subscriptions(visit)
+    waiting = Change.objects.filter(
+        subscription__in=mine, kind=Change.Kind.PLAN, status=Change.Status.SCHEDULED, version__isnull=False
+    )
+    coming = waiting.select_related("version__plan", "acceptance", "subscription").order_by("effective_at", "id")
+    return CostsPage(
+        tuple(accepted(visit, subscription) for subscription in mine),
+        tuple(accepted(visit, _changed(change), change) for change in coming),
+        packs.page(visit).valid,
+        never(),
+    )
 
 
-def accepted(visit: Visit, subscription: Subscription) -> Accepted:
+def never() -> tuple[str, ...]:
+    """Return what never costs extra: a charge has a price that was accepted (the database holds this), and none of these has."""
+    return (
+        _("Reading and exporting bills, usage, notices and this page, here or by the API"),
+        _("Switching renewal off, withdrawing an authorisation, ending a deduction agreement"),
+        _("Reminders, deductions that took nothing, and paying late: no fee and no interest"),
+        _("Questioning a line or a day, computing it again, refunds and corrections"),
+        _("Use that no price of yours names, and use above a hard cap: the seller bears it"),
+    )
+
+
+def _changed(change: Change) -> Subscription:
+    """Return a subscription as a change of plan that waits will leave it; nothing is written."""
+    would_be, version = copy(change.subscription), change.version
+    assert version is not None
+    assert change.acceptance is not None
+    would_be.plan, would_be.version, would_be.acceptance = version.plan, version, change.acceptance
+    would_be.price_list_id = change.price_list_id
+    return would_be
+
+
+def accepted(visit: Visit, subscription: Subscription, change: Change | None = None) -> Accepted:
     version, acceptance = subscription.version, subscription.acceptance
     listed = version.prices.select_related("meter").order_by("position", "id")
     own = subscription.minimum_minor
@@ -133,6 +194,8 @@ def accepted(visit: Visit, subscription: Subscription) -> Accepted:
         terms=version.terms,
         minimum=None if minimum is None else Money(minimum, version.currency),
         costs=tuple(cost(visit, subscription, price, own_prices(subscription)) for price in listed),
+        from_on=change.effective_at.astimezone(visit.zone).date() if change else None,
+        by_notice=acceptance.basis == Acceptance.Basis.NOTICE,
     )
 
 
@@ -140,7 +203,8 @@ def own_prices(subscription: Subscription) -> dict[str, tuple[str, dict, str]]:
     """Return the prices that stand before the plan's own, by code: those of the list, then the negotiated ones."""
     entries = PriceListEntry.objects.filter(price_list=subscription.price_list_id, plan=subscription.plan_id)
     own = {row.price_code: (row.model, row.params, _("your group's price list")) for row in entries}
-    agreed = NegotiatedPrice.objects.filter(subscription=subscription).select_related("price")
+    agreed = NegotiatedPrice.objects.filter(subscription=subscription, price__version=subscription.version_id)
+    agreed = agreed.select_related("price")
     return own | {row.price.code: (row.model, row.params, _("agreed in your contract")) for row in agreed}
 
 

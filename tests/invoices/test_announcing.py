@@ -93,7 +93,7 @@ def test_only_the_first_arrival_counts(sub):
 def test_what_comes_back_was_not_delivered(sub):
     announcing.announce(at=shop.at("2026-02-21 00:00"))
     notice = announcing.delivered(ChargeNotice.objects.get(of="renewal"), at=shop.at("2026-02-21 00:01"))
-    announcing.bounced(notice)
+    announcing.bounced(notice, at=shop.at("2026-02-21 00:02"))
     assert (notice.delivered_at, notice.charge_at) == (None, None)
 
 
