@@ -5,19 +5,21 @@ CONTRACTS rule 17. Amounts are minor units before discount and tax; the total is
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
-from billing import previewing
+from billing import budgets, previewing
 from billing.charging import Worth
 from billing.models import Subscription
 from billing.money import minor_digits
 from billing.previewing import Preview, UsageSoFar
+from billing.relief import Cap, Spot
 from invoices.tax import line_tax
 from usage.periods import Span, local_day, local_midnight
 
@@ -25,6 +27,21 @@ DAY = timedelta(days=1)
 AUTOMATIC = (Subscription.Pays.WALLET, Subscription.Pays.MANDATE)
 # (payer, seller, currency, way of payment)
 Side = tuple[int, int, str, str]
+
+
+class Arrears(NamedTuple):
+    """What one price in arrears is estimated to come to by the day."""
+
+    spot: Spot
+    tenant_id: int
+    amount: Fraction
+
+
+class Bound(NamedTuple):
+    """A customer's budget or cap, which takes the place of the estimate of what it bounds."""
+
+    tenant_id: int
+    cap: Cap
 
 
 @dataclass(slots=True)
@@ -37,15 +54,23 @@ class Coming:
     lines: list[dict[str, Any]] = field(default_factory=list)
     renewal_minor: int = 0
     renewal_gross: int = 0
-    arrears: Fraction = Fraction(0)
+    arrears: list[Arrears] = field(default_factory=list)
+    # What customers' budgets say instead of an estimate, by customer and price.
+    bounds: list[Bound] = field(default_factory=list)
     rate: Decimal = Decimal(0)
     inclusive: bool = True
 
     @property
     def ceiling_minor(self) -> int:
-        """The ceiling of arrears: rounded up to a whole unit of the currency."""
+        """The ceiling of arrears: what the customer set, else the estimate, rounded up to a whole unit of the currency."""
         unit = 10 ** minor_digits(self.side[2])
-        return max(0, ceil(self.arrears / unit) * unit)
+        said, rest = 0, list(self.arrears)
+        # The widest first: a budget for everything says it all.
+        for bound in sorted(self.bounds, key=lambda one: -one.cap.rank):
+            mine = [one for one in rest if one.tenant_id == bound.tenant_id and bound.cap.holds(one.spot)]
+            said += bound.cap.most_minor if mine else 0
+            rest = [one for one in rest if one not in mine]
+        return said + max(0, ceil(sum((one.amount for one in rest), Fraction(0)) / unit) * unit)
 
     @property
     def total_minor(self) -> int:
@@ -68,7 +93,19 @@ def coming(subscriptions: Sequence[Subscription], *, at: datetime, until: dateti
     for subscription in due:
         if subscription.pk in previews:
             _gather(found, subscription, previews[subscription.pk], at)
-    return [found[key] for key in sorted(found, key=lambda key: (key[1], key[0])) if found[key].due_at > at]
+    days = [found[key] for key in sorted(found, key=lambda key: (key[1], key[0])) if found[key].due_at > at]
+    _bind(days, at)
+    return days
+
+
+def _bind(days: Sequence[Coming], at: datetime) -> None:
+    """Put the budgets in force on the days whose arrears they bound: hard caps and those that only tell."""
+    by_tenant = defaultdict(list)
+    for row in budgets.in_force({one.tenant_id for day in days for one in day.arrears}, at=at):
+        by_tenant[row.tenant_id].append(row)
+    for day in days:
+        theirs = [row for tenant in {one.tenant_id for one in day.arrears} for row in by_tenant[tenant]]
+        day.bounds = [Bound(row.tenant_id, budgets.cap_of(row, at=at)) for row in theirs if row.currency == day.side[2]]
 
 
 def _gather(found: dict[tuple[Side, date], Coming], subscription: Subscription, preview: Preview, at: datetime) -> None:
@@ -78,10 +115,10 @@ def _gather(found: dict[tuple[Side, date], Coming], subscription: Subscription, 
         if advance:
             _renewal(day, subscription, worth)
         else:
-            _arrears(day, worth, Fraction(worth.amount_minor))
+            _arrears(day, subscription, worth, Fraction(worth.amount_minor))
     for use in preview.usage:
         day = _day(found, subscription, use.stretch.span.end)
-        _arrears(day, use.so_far, _grown(use, at))
+        _arrears(day, subscription, use.so_far, _grown(use, at))
 
 
 def _day(found: dict[tuple[Side, date], Coming], subscription: Subscription, due_on: date) -> Coming:
@@ -110,8 +147,10 @@ def _renewal(day: Coming, subscription: Subscription, worth: Worth) -> None:
         )
 
 
-def _arrears(day: Coming, worth: Worth, amount: Fraction) -> None:
-    day.arrears += amount
+def _arrears(day: Coming, subscription: Subscription, worth: Worth, amount: Fraction) -> None:
+    clause = worth.clause
+    spot = Spot(0, subscription.pk, clause.code, clause.meter.meter_id if clause.meter else None, 0)
+    day.arrears.append(Arrears(spot, subscription.tenant_id, amount))
     day.rate = max(day.rate, worth.clause.tax_rate)
 
 

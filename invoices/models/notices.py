@@ -81,6 +81,11 @@ class ChargeNotice(models.Model):
                 )
                 & Q(charge_at__gte=F("delivered_at") + WAIT),
             ),
+            # Nobody knows of a notice before it was written; what a member confirmed again keeps when he first knew.
+            models.CheckConstraint(
+                name="charge_notice_not_known_before",
+                condition=Q(delivered_at=None) | Q(via="confirmation") | Q(delivered_at__gte=F("announced_at")),
+            ),
         ]
         indexes = [
             # Read by each tick: which of them have not arrived.
