@@ -31,7 +31,8 @@ class Working:
 
 @dataclass(frozen=True)
 class Proof:
-    """What unfolds under a line. `again` is where it is computed anew from the records; `company` whose line it is."""
+    """What unfolds under a line. `again` is where it is computed anew from the records, `page` where all of it
+    stands; `company` whose line it is."""
 
     company: str
     sentence: str
@@ -42,6 +43,7 @@ class Proof:
     records_address: str
     basis: str
     again: str
+    page: str
 
 
 def proofs(visit: Visit, lines: Sequence[InvoiceLine]) -> dict[int, Proof]:
@@ -81,6 +83,7 @@ def proof(
         records_address=records(visit, charge, window) if meter else "",
         basis=accepted(visit, agreed.get(charge.acceptance_id)),
         again=visit.to("recompute", line.invoice_id, line.pk) if own else "",
+        page=visit.to("line", line.invoice_id, line.pk) if own else "",
     )
 
 
@@ -181,7 +184,6 @@ def accepted(visit: Visit, agreed: Acceptance | None) -> str:
 def basis(visit: Visit, lines: Sequence[InvoiceLine]) -> tuple[tuple[str, str, str], ...]:
     """Return what the bill as a whole stands on: the plans' accepted versions. (name, words, address)."""
     agreed = acceptances(Charge.objects.filter(pk__in=[line.charge_id for line in lines]))
-    rows = [
+    return tuple(
         (row.version.plan.name_in(visit.language), accepted(visit, row), visit.to("costs")) for row in agreed.values()
-    ]
-    return (*rows, (_("Deduction"), _("none: you pay this bill yourself"), visit.to("controls")))
+    )
