@@ -8,24 +8,21 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from billing import packs, subscriptions, wallets
+from billing import packs, subscriptions
 from billing.models import Subscription
-from billing.money import Money
 from billing.orders import LAST_DAY, Order
-from invoices import checkout, collection, payments
-from invoices.models import Invoice, Payment
+from invoices import checkout
+from invoices.rehearsal import capping_stories, contesting, regretting, settling
 from invoices.rehearsal.staging import World, top_up
 from invoices.rehearsal.story import Step
-from invoices.rehearsal.telling import number_of
 from tenants import agreements
 from tenants.errors import DomainError, Invalid, NotFound
 from tenants.models import Authorisation, Tenant
+from tenants.models.agreements import RENEWS
 from usage.models import Meter
 from usage.periods import local_day
 
-Pays, Method = Subscription.Pays, Payment.Method
-# The consent under which a subscription renews; it lets nobody deduct anything.
-RENEWAL = "renewal"
+Pays = Subscription.Pays
 # A pack of which no end is written.
 NEVER = datetime(LAST_DAY.year, LAST_DAY.month, LAST_DAY.day, tzinfo=UTC)
 
@@ -71,8 +68,7 @@ def _subscription(tenant: Tenant, step: Step) -> Subscription:
 
 def _subscribe(world: World, tenant: Tenant, step: Step) -> None:
     renews, pays = step.get("auto_renew", True), world.companies[step.tenant].pays
-    if renews and pays != Pays.MANUAL and step.get("authorise", {}) is not None:
-        _authorise(world, tenant, step, **step.get("authorise", {}))
+    agreed = step.get("authorise", {}) if renews and pays != Pays.MANUAL else None
     order = Order(
         tenant=tenant,
         version=subscriptions.on_sale(world.seller.pk, step["plan"]),
@@ -82,11 +78,14 @@ def _subscribe(world: World, tenant: Tenant, step: Step) -> None:
         negotiated=step.get("prices", {}),
         label=step.get("as") or "",
         pays=pays,
-        consent=_authorise(world, tenant, step, scope=RENEWAL) if renews else None,
+        consent=_authorise(world, tenant, step, scope=RENEWS) if renews else None,
         end_on=step.get("end"),
         coupons=step.get("coupons", ()),
     )
-    checkout.subscribe(order, at=step.at, by=None)
+    bought = checkout.subscribe(order, at=step.at, by=None).subscription
+    if agreed is not None:
+        scope = _scope(agreed.get("scope", agreements.ALL), lambda: bought)
+        _authorise(world, tenant, step, **{**agreed, "scope": scope})
 
 
 def _change_plan(world: World, tenant: Tenant, step: Step) -> None:
@@ -142,7 +141,7 @@ def _authorise(
     world: World, tenant: Tenant, step: Step, *, scope: str = "all", ceiling: Any = None, per_month: Any = None
 ) -> Authorisation:
     # Renewal is agreed to by who buys, a deduction by whose money it is.
-    whose = tenant if scope == RENEWAL else tenant.parent or tenant
+    whose = tenant if scope == RENEWS else tenant.parent or tenant
     return agreements.authorise(
         whose,
         seller=world.seller,
@@ -156,23 +155,23 @@ def _authorise(
     )
 
 
-def _scope(tenant: Tenant, step: Step) -> str:
-    """Return the scope that a step names: `all`, or its subscription."""
-    named = step.get("scope", "all")
-    if named == "all":
-        return "all"
-    if named == "subscription":
-        return f"subscription:{_subscription(tenant, step).pk}"
-    raise Invalid(_("The scope is “all” or “subscription”."), field="scope")
+def _scope(named: str, own: Callable[[], Subscription]) -> str:
+    """Return the scope of items that a step names; `subscription` among them is its own."""
+    items = named.split(",")
+    return agreements.scope_of(f"subscription:{own().pk}" if item == "subscription" else item for item in items)
+
+
+def _step_scope(tenant: Tenant, step: Step) -> str:
+    return _scope(step.get("scope", agreements.ALL), lambda: _subscription(tenant, step))
 
 
 def _authorise_step(world: World, tenant: Tenant, step: Step) -> None:
     said = {key: step.get(key) for key in ("ceiling", "per_month")}
-    _authorise(world, tenant, step, scope=_scope(tenant, step), **said)
+    _authorise(world, tenant, step, scope=_step_scope(tenant, step), **said)
 
 
 def _revoke(world: World, tenant: Tenant, step: Step) -> None:
-    given = Authorisation.objects.in_force().filter(tenant=tenant, seller=world.seller, scope=_scope(tenant, step))
+    given = Authorisation.objects.in_force().filter(tenant=tenant, seller=world.seller, scope=_step_scope(tenant, step))
     if not given:
         raise NotFound(_("Nothing is authorised that could be withdrawn."), field="scope")
     for one in given.order_by("pk"):
@@ -184,59 +183,8 @@ def _auto_renew(world: World, tenant: Tenant, step: Step) -> None:
     if not step["on"]:
         subscriptions.stop_renewing(subscription, at=step.at, by=None)
         return
-    consent = _authorise(world, tenant, step, scope=RENEWAL)
+    consent = _authorise(world, tenant, step, scope=RENEWS)
     subscriptions.renew_automatically(subscription, consent=consent, at=step.at, by=None)
-
-
-def _pay(world: World, tenant: Tenant, step: Step) -> None:
-    """Pay from the balance where it holds enough, else by a transfer, unless the step says how."""
-    payer = Tenant.objects.get(pk=tenant.payer_id)
-    invoice = _invoice(world, payer, step)
-    amount = world.money(step["amount"]).minor if step.get("amount") is not None else None
-    if invoice is None and amount is None:
-        raise NotFound(_("There is no open bill to pay."), field="invoice")
-    wanted = amount if amount is not None else invoice.due_minor if invoice else 0
-    method = step.get("method") or _fitting(world, payer, wanted)
-    if method == Method.WALLET and invoice is not None:
-        collection.pay_now(invoice, at=step.at, by=None, amount=amount)
-    elif method == Method.TRANSFER:
-        _transfer(world, payer, step, invoice, amount)
-    else:
-        raise NotSupported(_("“%(verb)s” is not supported yet.") % {"verb": method}, field="method")
-
-
-def _fitting(world: World, payer: Tenant, wanted: int) -> str:
-    held = wallets.balance(payer, world.seller, world.story.currency).total
-    return Method.WALLET if 0 < wanted <= held else Method.TRANSFER
-
-
-def _transfer(world: World, payer: Tenant, step: Step, invoice: Invoice | None, amount: int | None) -> None:
-    """Let a transfer come in: for the bill that is named, else for the oldest ones; what is over stays unused."""
-    owed = invoice.due_minor if invoice else 0
-    paid = owed if amount is None else amount
-    named = invoice is not None and (step.get("invoice") is not None or amount is None)
-    payments.receive_transfer(
-        payer,
-        seller=world.seller,
-        amount=Money(paid, world.story.currency),
-        reference=f"{world.token}-{step.number}",
-        received_at=step.at,
-        at=step.at,
-        by=None,
-        allocate={invoice.pk: min(owed, paid)} if named and invoice else None,
-    )
-
-
-def _invoice(world: World, payer: Tenant, step: Step) -> Invoice | None:
-    """Return the bill that a step names by its number or its place, else the oldest open one, if there is one."""
-    named = step.get("invoice")
-    bills = list(Invoice.objects.issued().filter(tenant=payer).order_by("sequence"))
-    if named is None:
-        return min((b for b in bills if b.status == Invoice.Status.OPEN), key=lambda b: (b.due_on, b.pk), default=None)
-    found = [b for place, b in enumerate(bills, 1) if named in (place, number_of(world, b.number))]
-    if not found:
-        raise NotFound(_("There is no bill “%(number)s”.") % {"number": named}, field="invoice")
-    return found[0]
 
 
 VERBS: Mapping[str, Callable[[World, Tenant, Step], None]] = {
@@ -255,5 +203,11 @@ VERBS: Mapping[str, Callable[[World, Tenant, Step], None]] = {
     "authorise": _authorise_step,
     "revoke": _revoke,
     "auto_renew": _auto_renew,
-    "pay": _pay,
+    "provider": settling.behave,
+    "pay": settling.pay,
+    "refund": settling.refund,
+    "undo": regretting.undo,
+    "dispute": contesting.dispute,
+    "settle_dispute": contesting.settle,
+    "set_budget": capping_stories.set_budget,
 }

@@ -43,6 +43,10 @@ class Prices:
         of_group = self.price_list is None or self.price_list.group_id == s.tenant.group_id
         return of_plan and of_group and (self.price_list is None or self.price_list.seller_id == s.seller_id)
 
+    def keeps_negotiated(self, s: Subscription) -> bool:
+        """Return whether prices negotiated for a contract hold: they were agreed for its plan, and for no other."""
+        return self.version is None or self.version.plan_id == s.plan_id
+
     def put_on(self, s: Subscription) -> Subscription:
         """Return the subscription as it would be with these prices; it is not saved."""
         other = copy(s)
@@ -85,6 +89,15 @@ class Comparison:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a contract comes to under each version (by id), in minor units, over local days, half open."""
+
+    first: date
+    end: date
+    sums: Mapping[int, int]
+
+
 def compare(tenants: Iterable[Tenant], one: Prices, other: Prices, *, at: datetime, months: int = 12) -> Comparison:
     """Return what customers come to under each of two sets of prices, over the whole periods of the last `months`.
 
@@ -110,6 +123,17 @@ def compare(tenants: Iterable[Tenant], one: Prices, other: Prices, *, at: dateti
         for (_tenant, currency), mine in by_tenant.items()
     ]
     return Comparison(tuple(sorted(rows, key=lambda row: (-row.difference_minor, row.tenant.code))))
+
+
+def replay(s: Subscription, versions: Iterable[PlanVersion], *, at: datetime, months: int = 12) -> Replayed | None:
+    """Return what one contract would come to under other versions, also of other plans of its product.
+
+    None without a whole period yet. Negotiated prices hold for the own plan only, those of the group's list for all.
+    """
+    if (window := _window(s, at, months)) is None:
+        return None
+    sums = {one.pk: _sums([s], Prices(version=one), {s.pk: window})[s.pk] for one in versions}
+    return Replayed(window[0], window[1], sums)
 
 
 def _subscriptions(tenants: Iterable[Tenant]) -> list[Subscription]:
@@ -184,7 +208,8 @@ def _agreed(subscriptions: Sequence[Subscription], prices: Prices) -> dict[int, 
     """Return each contract as it is now, with these prices; quantities and negotiated prices go by the prices' codes."""
     dressed = [prices.put_on(s) for s in subscriptions]
     loaded = contracts.load(dressed)
-    held, negotiated = _held(subscriptions), _negotiated(subscriptions)
+    held = _held(subscriptions)
+    negotiated = _negotiated([s for s in subscriptions if prices.keeps_negotiated(s)])
     return {
         s.pk: replace(
             loaded[s.pk],

@@ -10,7 +10,18 @@ from django.db import connection
 
 from billing import closing
 from billing.models import Subscription
-from invoices import announcing, collection, drafting, issuing
+from invoices import (
+    announcing,
+    asking,
+    charge_reminders,
+    collection,
+    debiting,
+    drafting,
+    dunning,
+    issuing,
+    returning,
+    undoing_debits,
+)
 from invoices.models import ChargeNotice, Invoice
 from invoices.rehearsal.staging import World
 from tenants.bulk import among
@@ -18,6 +29,12 @@ from usage.periods import local_midnight
 
 DAY = timedelta(days=1)
 CLOSE, ISSUE, COLLECT, OVERDUE, ANNOUNCE = "close", "issue", "collect", "overdue", "announce"
+# A provider is asked for what is under way; what was not paid is tried again.
+ASK, DUN = "ask", "dun"
+# Bills under an agreement alone are dunned: of others, also since it was withdrawn, nothing would be seen in the answer.
+DUNNED = Subscription.Pays.MANDATE
+# What was announced is reminded of on the days before it that each customer has set.
+REMIND = "remind"
 # What may have become due by a step.
 BY_A_STEP = (CLOSE, ISSUE, COLLECT, OVERDUE, ANNOUNCE)
 # A close may start a subscription that is due at once (the plan after a trial), never so many in a row.
@@ -45,10 +62,30 @@ UNION ALL
 SELECT 'collect', min(charge_at), NULL::date, NULL FROM invoices_invoice
 WHERE tenant_id = ANY(%(ids)s) AND status = 'open' AND charge_at > %(now)s
 UNION ALL
-SELECT 'overdue', NULL::timestamptz, min(due_on), zone FROM invoices_invoice
-WHERE tenant_id = ANY(%(ids)s) AND status = 'open' AND due_on >= (%(now)s AT TIME ZONE zone)::date
+SELECT 'collect', NULL::timestamptz, min(due_again_on), zone FROM invoices_invoice
+WHERE tenant_id = ANY(%(ids)s) AND status = 'open' AND pays <> 'manual' AND due_again_on > (%(now)s AT TIME ZONE zone)::date
+GROUP BY zone
+UNION ALL
+SELECT 'collect', NULL::timestamptz, (date_trunc('month', %(now)s AT TIME ZONE zone) + interval '1 month')::date, zone
+FROM invoices_invoice b
+WHERE tenant_id = ANY(%(ids)s) AND status = 'open' AND pays <> 'manual' AND charge_at <= %(now)s AND EXISTS (
+    SELECT FROM tenants_authorisation a
+    WHERE a.tenant_id = b.tenant_id AND a.per_month_minor IS NOT NULL AND a.withdrawn_at IS NULL)
+GROUP BY zone
+UNION ALL
+SELECT 'overdue', NULL::timestamptz, min(coalesce(due_again_on, due_on)), zone FROM invoices_invoice
+WHERE tenant_id = ANY(%(ids)s) AND status = 'open' AND coalesce(due_again_on, due_on) >= (%(now)s AT TIME ZONE zone)::date
   AND EXISTS (SELECT FROM billing_subscription s WHERE s.payer_id = invoices_invoice.tenant_id AND s.status = 'active')
 GROUP BY zone
+UNION ALL
+SELECT 'ask', min(ask_at), NULL::date, NULL FROM invoices_payment WHERE tenant_id = ANY(%(ids)s) AND ask_at > %(now)s
+UNION ALL
+SELECT 'ask', min(ask_at), NULL::date, NULL FROM invoices_refund WHERE tenant_id = ANY(%(ids)s) AND ask_at > %(now)s
+UNION ALL
+SELECT 'remind', min(charge_at - make_interval(hours => 24 * day)), NULL::date, NULL
+FROM invoices_chargenotice n JOIN tenants_tenant t ON t.id = n.tenant_id, unnest(t.reminder_days) day
+WHERE tenant_id = ANY(%(ids)s) AND total_minor > 0 AND charge_at - make_interval(hours => 24 * day) > %(now)s
+  AND charge_at - make_interval(hours => 24 * day) >= announced_at + interval '24 hours'
 """
 
 
@@ -69,14 +106,18 @@ def _instants(world: World) -> Iterator[tuple[str, datetime]]:
             yield kind, instant
         if day is not None:
             yield kind, local_midnight(day + DAY if kind == OVERDUE else day, zone)
+    if world.debtors and (again := dunning.following(world.debtors, at=world.now, pays=DUNNED)) is not None:
+        yield DUN, again
 
 
 def do(world: World, kinds: Collection[str] = BY_A_STEP) -> None:
-    """Do what is due at the story's present: close, draft, issue, collect, look what is overdue, announce.
+    """Do what is due at the story's present: ask providers, close, draft, issue, collect, look what is overdue, dun, announce, remind.
 
     A notice is delivered at once (CONTRACTS rule 18). What was closed is drafted and issued, and announced anew.
     """
     at, drafts, issued = world.now, [], []
+    if ASK in kinds:
+        _ask(world)
     if CLOSE in kinds:
         _close(world)
         drafts = drafting.draft(world.ids, at=at)
@@ -89,10 +130,25 @@ def do(world: World, kinds: Collection[str] = BY_A_STEP) -> None:
         issued = issuing.issue(drafts, at=at)
     if world.deducts and (issued or COLLECT in kinds):
         collection.collect(at=at, tenants=world.ids)
+    if world.debtors and (issued or COLLECT in kinds):
+        debiting.debit(at=at, tenants=world.debtors, any_hour=True)
     if OVERDUE in kinds:
         collection.mark_overdue(at=at, tenants=world.ids)
+    if DUN in kinds and world.debtors:
+        dunning.dun(at=at, tenants=world.debtors, pays=DUNNED)
     if world.deducts and (CLOSE in kinds or ANNOUNCE in kinds) and announcing.announce(at=at, tenants=world.ids):
         _deliver(world)
+    if world.deducts and REMIND in kinds:
+        charge_reminders.remind(at=at, tenants=world.ids, any_hour=True)
+
+
+def _ask(world: World) -> None:
+    """Ask for the payments and refunds of the story whose time has come; return what was deducted after a withdrawal."""
+    mine = among("tenant", world.ids)
+    asking.ask(at=world.now, payments=list(asking.due(world.now).filter(mine)))
+    returning.send(at=world.now, refunds=list(returning.to_send(world.now).filter(mine).values_list("pk", flat=True)))
+    undoing_debits.undo(at=world.now, tenants=world.ids)
+    returning.send(at=world.now, refunds=list(returning.to_send(world.now).filter(mine).values_list("pk", flat=True)))
 
 
 def _close(world: World) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
-from invoices.rehearsal import pricing
+from invoices.rehearsal import consenting, pricing, regretting
 
 ZONES = ("Asia/Shanghai", "Asia/Shanghai", "Asia/Tokyo", "America/New_York", "Europe/Berlin", "America/Sao_Paulo")
 PAYS = ("manual", "wallet")
@@ -37,6 +38,9 @@ VERBS = {
     "revoke": 1,
     "authorise": 1,
 }
+# What happens to money, drawn apart from the rest, with how often.
+MONEY = {"provider": 5, "refund": 3, "pay": 3, "revoke": 1, "authorise": 1}
+BEHAVIOURS = ("decline", "timeout", "timeout_then_approve", "timeout_then_approve", "approve")
 FIRST_DAYS = (date(2026, 1, 1), date(2026, 1, 31), date(2027, 11, 30), date(2028, 2, 29))
 # Events older than this are refused anyhow; a few are.
 LATE_DAYS = 40
@@ -92,6 +96,13 @@ def invent(seed: int, *, steps: int | None = None) -> dict[str, Any]:
     }
     invention = _Invention(random, data, begins, days)
     _tell(invention, steps or min(random.randint(10, 25), random.randint(10, 25)))
+    # Drawn apart, so that what is not about money stays what it was.
+    _with_money(invention, Random(f"money of {seed}"))
+    _with_budgets(invention, Random(f"budgets of {seed}"))
+    _with_disputes(invention, Random(f"disputes of {seed}"))
+    regretting.invent(data, invention.steps, Random(f"undo of {seed}"))
+    agreed = Random(f"authorisations of {seed}")
+    consenting.invent(data, invention.steps, agreed, amount=partial(pricing.amount, agreed, currency))
     data["steps"] = sorted(invention.steps, key=lambda step: step["at"])
     return data
 
@@ -112,6 +123,65 @@ def _tenants(random: Random, currency: str) -> list[dict[str, Any]]:
             one["timezone"] = random.choice(ZONES)
         found.append(one)
     return found
+
+
+def _with_money(story: _Invention, random: Random) -> None:
+    """In a third of the stories let somebody be debited by a provider, who does not always answer, and give money back."""
+    if random.random() < 2 / 3:
+        return
+    if story.data["currency"] == "CNY":
+        for tenant in story.data["tenants"]:
+            if random.random() < 0.6:
+                tenant["pays"] = "mandate"
+    verbs, weights = list(MONEY), list(MONEY.values())
+    for verb in random.choices(verbs, weights, k=random.choice((1, 2, 3, 4))):
+        at = story.begins + timedelta(days=random.randrange(story.days), seconds=random.randrange(86400))
+        said: dict[str, Any] = {"at": at.isoformat(), "do": verb, "tenant": random.choice(story.tenants)}
+        story.steps.append(said | _of_money(story, random, verb))
+
+
+def _with_disputes(story: _Invention, random: Random) -> None:
+    """In a third of the stories let somebody dispute a bill, a line or a part of it, and let it be answered, mostly."""
+    if random.random() < 2 / 3:
+        return
+    prices = [price["code"] for plan in story.plans for price in plan["prices"]]
+    for _time in range(random.choice((1, 1, 2, 3))):
+        tenant = random.choice(story.tenants)
+        at = story.begins + timedelta(days=random.randrange(story.days), seconds=random.randrange(86400))
+        said: dict[str, Any] = {"price": random.choice(prices)} if random.random() < 0.6 else {}
+        said |= {"amount": pricing.amount(random, story.data["currency"], 1, 300)} if random.random() < 0.4 else {}
+        said |= {"invoice": random.randrange(1, 5)} if random.random() < 0.5 else {}
+        story.steps.append({"at": at.isoformat(), "do": "dispute", "tenant": tenant, **said})
+        if random.random() < 0.8:
+            later = at + timedelta(days=random.randrange(12), seconds=random.randrange(1, 86400))
+            outcome = random.choice(("credit", "refund", "explain", "explain"))
+            answer = {"at": later.isoformat(), "do": "settle_dispute", "tenant": tenant, "outcome": outcome}
+            story.steps.append(answer)
+
+
+def _with_budgets(story: _Invention, random: Random) -> None:
+    """In a half of the stories let customers set budgets, most of them hard, change them and end them."""
+    if random.random() < 0.5:
+        return
+    for _number in range(random.choice((1, 1, 2, 4))):
+        at = story.begins + timedelta(days=random.randrange(story.days), seconds=random.randrange(86400))
+        said: dict[str, Any] = {"at": at.isoformat(), "do": "set_budget", "tenant": random.choice(story.tenants)}
+        if random.random() < 0.5:
+            said["meter"] = random.choice(story.data["catalogue"]["meters"])["code"]
+        if random.random() < 0.85:
+            said |= {"amount": pricing.amount(random, story.data["currency"], 1, 90), "hard": random.random() < 0.8}
+        story.steps.append(said)
+
+
+def _of_money(story: _Invention, random: Random, verb: str) -> dict[str, Any]:
+    part = {"amount": pricing.amount(random, story.data["currency"], 1, 900)} if random.random() < 0.4 else {}
+    if verb == "provider":
+        return {"behaviour": random.choice(BEHAVIOURS)}
+    if verb == "refund":
+        return part | {"to": random.choice(("origin", "origin", "wallet"))}
+    if verb == "pay":
+        return part | {"method": random.choice(("alipay", "wechat", "transfer", "wallet"))}
+    return {}
 
 
 def _tell(story: _Invention, count: int) -> None:

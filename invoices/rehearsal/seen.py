@@ -11,7 +11,20 @@ from django.db import connection
 
 from billing import discounts
 from billing.models import BillingPeriod, Change, Charge, ChargeCredit, FormerTerms, PlanVersion, Price, Subscription
-from invoices.models import CreditedCharge, CreditNote, Invoice, InvoiceLine, Payment
+from invoices.models import (
+    Allocation,
+    CreditedCharge,
+    CreditNote,
+    Dispute,
+    DunningAct,
+    Invoice,
+    InvoiceLine,
+    NoticeUse,
+    Payment,
+    PaymentPart,
+    Refund,
+    WithdrawnCharge,
+)
 from invoices.rehearsal.staging import World
 from tenants.bulk import among
 from usage.periods import local_day, local_midnight
@@ -21,10 +34,16 @@ _TRACES = """
 SELECT
  (SELECT concat_ws(' ', count(*), count(taken_at), max(id)) FROM billing_charge WHERE tenant_id = ANY(%(ids)s)),
  (SELECT concat_ws(' ', count(*), count(closed_at), max(id)) FROM billing_billingperiod WHERE tenant_id = ANY(%(ids)s)),
- (SELECT concat_ws(' ', count(*), max(id), md5(string_agg(concat_ws(' ', id, status, total_minor, paid_minor, charge_at), ',' ORDER BY id)))
+ (SELECT concat_ws(' ', count(*), max(id), md5(string_agg(
+   concat_ws(' ', id, status, total_minor, paid_minor, frozen_minor, charge_at), ',' ORDER BY id)))
   FROM invoices_invoice WHERE tenant_id = ANY(%(ids)s)),
  (SELECT concat_ws(' ', count(*), max(id)) FROM invoices_creditnote WHERE tenant_id = ANY(%(ids)s)),
- (SELECT concat_ws(' ', count(*), max(id)) FROM invoices_payment WHERE tenant_id = ANY(%(ids)s)),
+ (SELECT concat_ws(' ', count(*), max(id), md5(string_agg(concat_ws(' ', id, status, failure, returned_minor), ',' ORDER BY id)))
+  FROM invoices_payment WHERE tenant_id = ANY(%(ids)s)),
+ (SELECT concat_ws(' ', count(*), max(id), md5(string_agg(concat_ws(' ', id, status, "to", failure), ',' ORDER BY id)))
+  FROM invoices_refund WHERE tenant_id = ANY(%(ids)s)),
+ (SELECT concat_ws(' ', count(*), md5(string_agg(concat_ws(' ', id, outcome), ',' ORDER BY id)))
+  FROM invoices_dunningact WHERE tenant_id = ANY(%(ids)s)),
  (SELECT concat_ws(' ', count(*), max(id)) FROM invoices_chargenotice WHERE tenant_id = ANY(%(ids)s)),
  (SELECT concat_ws(' ', count(*), max(id)) FROM billing_ledgertransaction WHERE tenant_id = ANY(%(ids)s)),
  (SELECT md5(string_agg(concat_ws(' ', id, status, next_at, terms_done, ended_at, pause_on, changes_on), ',' ORDER BY id))
@@ -37,6 +56,8 @@ TRACES = (
     "invoices",
     "credit notes",
     "payments",
+    "refunds",
+    "dunning",
     "notices",
     "bookings",
     "subscriptions",
@@ -82,6 +103,12 @@ class Life:
         s = self.subscription
         return local_day(s.ended_at, s.zone) if s.ended_at else None
 
+    @property
+    def undone(self) -> set[int]:
+        """The charges that were taken back, and their counter-entries."""
+        counters = [charge for charge in self.charges if charge.reason == Charge.Reason.CORRECTION]
+        return {charge.pk for charge in counters} | {charge.corrects_id for charge in counters if charge.corrects_id}
+
     def is_paused(self, day: date) -> bool:
         """Return whether a local day lies in a pause; that on which it was resumed does not."""
         noon = local_midnight(day, self.subscription.zone)
@@ -106,6 +133,12 @@ class Seen:
     notes: Sequence[CreditNote]
     credited: Sequence[int]
     payments: Sequence[Payment]
+    allocations: Sequence[Allocation]
+    parts: Sequence[PaymentPart]
+    refunds: Sequence[Refund]
+    disputes: Sequence[Dispute]
+    acts: Sequence[DunningAct]
+    uses: Sequence[NoticeUse]
 
 
 def see(world: World) -> Seen:
@@ -125,8 +158,17 @@ def see(world: World) -> Seen:
         invoices=list(Invoice.objects.filter(mine).order_by("pk")),
         lines=lines,
         notes=list(CreditNote.objects.filter(mine).order_by("pk")),
-        credited=list(CreditedCharge.objects.filter(mine).values_list("charge", flat=True)),
+        credited=[
+            *CreditedCharge.objects.filter(mine).values_list("charge", flat=True),
+            *WithdrawnCharge.objects.filter(mine).values_list("charge", flat=True),
+        ],
         payments=list(payments.order_by("pk")),
+        allocations=list(Allocation.objects.filter(mine).order_by("pk")),
+        parts=list(PaymentPart.objects.filter(mine).order_by("pk")),
+        uses=list(NoticeUse.objects.filter(mine).select_related("notice").order_by("pk")),
+        refunds=list(Refund.objects.filter(mine).order_by("pk")),
+        disputes=list(Dispute.objects.filter(mine).order_by("pk")),
+        acts=list(DunningAct.objects.filter(mine).order_by("pk")),
     )
 
 
@@ -134,9 +176,10 @@ def _lives(world: World, charges: Sequence[Charge]) -> list[Life]:
     mine = among("tenant", world.ids)
     prices = {p.pk: p for p in Price.objects.filter(version__plan__seller=world.seller).select_related("version")}
     former, periods, changes = defaultdict(list), defaultdict(list), defaultdict(list)
-    for terms in FormerTerms.objects.filter(mine).select_related("version").order_by("since", "until", "pk"):
+    stood = FormerTerms.objects.filter(mine, undone_at=None).select_related("version")
+    for terms in stood.order_by("since", "until", "pk"):
         former[terms.subscription_id].append(Terms(terms.version, terms.since, terms.until))
-    for period in BillingPeriod.objects.filter(mine).order_by("start", "end", "pk"):
+    for period in BillingPeriod.objects.filter(mine, undone_at=None).order_by("start", "end", "pk"):
         periods[period.subscription_id].append(period)
     moved = Change.objects.filter(mine, status=Change.Status.APPLIED, kind__in=[Change.Kind.PAUSE, Change.Kind.RESUME])
     for change in moved.order_by("pk"):

@@ -15,12 +15,17 @@ from typing import Any
 
 from billing import defining, discounts, wallets
 from billing.money import Money
+from invoices.models import Mandate
+from invoices.providers.simulated import Simulation
 from invoices.rehearsal.story import Company, Step, Story
+from tenants import agreements
 from tenants.errors import DomainError
 from tenants.models import CustomerGroup, Seller, Tenant
+from tenants.models.agreements import RENEWS
 
 # Eight hexadecimal digits and a letter fit the ten characters of a prefix.
 PREFIX = "R"
+MOST = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +51,19 @@ class World:
     stopped: bool = False
     # Keys of events that were told, by customer.
     keys: set[tuple[str, str]] = field(default_factory=set)
+    # The providers, and how they behave to whom.
+    simulation: Simulation = field(default_factory=Simulation)
 
     @property
     def ids(self) -> list[int]:
         """The ids of all customers."""
         return [tenant.pk for tenant in self.tenants.values()]
+
+    @property
+    def debtors(self) -> list[int]:
+        """The ids of those who are debited under an agreement: they alone are tried again by dunning, and can be seen to be."""
+        mine = (self.tenants[code] for code, company in self.companies.items() if company.pays == "mandate")
+        return sorted({tenant.payer_id for tenant in mine})
 
     @property
     def deducts(self) -> bool:
@@ -75,6 +88,8 @@ def stage(story: Story) -> World:
     _catalogue(story, seller)
     world.companies = {company.code: company for company in story.companies}
     world.tenants = _tenants(story, token)
+    world.simulation.clock = lambda: world.now
+    _agreements(world)
     for company in story.companies:
         if company.wallet:
             top_up(world, world.tenants[company.code], company.wallet, key="wallet", at=story.begins)
@@ -100,6 +115,8 @@ def _seller(story: Story, token: str) -> Seller:
         currency=story.currency,
         timezone=story.zone,
         number_prefix=f"{PREFIX}{token}",
+        # In a story nobody waits for a second person.
+        refund_limit_minor=MOST,
         created_at=story.begins,
     )
 
@@ -148,3 +165,30 @@ def _groups(story: Story, token: str) -> Mapping[str, CustomerGroup]:
         name: CustomerGroup.objects.create(code=f"{token}-{number}", name=name[:80])
         for number, name in enumerate(sorted(names))
     }
+
+
+def _agreements(world: World) -> None:
+    """Put an agreement in force for each payer who is debited under one. What may be deducted, its steps authorise.
+
+    Providers debit yuan only: in another currency nobody has an agreement.
+    """
+    if world.story.currency != "CNY":
+        return
+    for payer in Tenant.objects.filter(pk__in=world.debtors).order_by("pk"):
+        at = world.story.begins
+        consent = agreements.authorise(
+            payer, seller=world.seller, text="演练", text_version="rehearsal", at=at, by=None, scope=RENEWS
+        )
+        Mandate.objects.create(
+            tenant=payer,
+            seller=world.seller,
+            currency=world.story.currency,
+            provider=Mandate.Provider.ALIPAY,
+            authorisation=consent,
+            number=f"{world.token}{payer.pk}",
+            provider_number=f"C{world.token}{payer.pk}",
+            status=Mandate.Status.ACTIVE,
+            single_minor=MOST,
+            created_at=at,
+            signed_at=at,
+        )

@@ -21,6 +21,8 @@ from usage.periods import local_day
 
 # The letters about money that is going to be taken; the others have no amount and no day of their own.
 TOLD_NOTICES = ("charge_announced", "charge_reminder")
+# A deduction under an agreement is called so, whoever the provider is.
+MANDATE = "mandate"
 Told = dict[str, Any]
 
 
@@ -35,7 +37,9 @@ def tell(world: World) -> Told:
         "notices": _notices(world, codes),
         "subscriptions": _subscriptions(world, codes),
         "wallets": _wallets(world),
-        "refused": [{"step": one.step, "code": one.code, "message": one.message} for one in world.refused],
+        "refused": [
+            {"step": one.step, "code": one.code, "message": number_of(world, one.message)} for one in world.refused
+        ],
         "ledger_balanced": _balances(world),
     }
 
@@ -122,7 +126,7 @@ def _payments(world: World, codes: Mapping[int, str]) -> list[Told]:
     return [
         {
             "tenant": codes[payment.tenant_id],
-            "method": payment.method,
+            "method": MANDATE if payment.product == Payment.Product.DEBIT else payment.method,
             "status": payment.status,
             "amount": written(world, payment.amount_minor),
             "at": local(payment.received_at, payment.tenant.timezone),

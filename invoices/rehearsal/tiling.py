@@ -125,7 +125,7 @@ def nothing_is_charged_outside(seen: Seen) -> Iterator[str]:
     for life in seen.lives:
         s = life.subscription
         for charge in life.charges:
-            if charge.undiscounted_minor <= 0:
+            if charge.undiscounted_minor <= 0 or charge.pk in life.undone:
                 continue
             first = charge.service_start_on
             if s.trial_end_on and first < s.trial_end_on:

@@ -65,6 +65,10 @@ def _invoice(fields: Fields, key: str, _zone: str) -> int | str:
     )
 
 
+def _decimal(fields: Fields, key: str, _zone: str) -> Any:
+    return fields.decimal(key)
+
+
 def _positive(fields: Fields, key: str, _zone: str) -> Any:
     found = fields.decimal(key)
     if not found:
@@ -116,7 +120,7 @@ VERBS: Mapping[str, Mapping[str, Reader]] = {
     "refund": {"invoice": INVOICE, "amount": AMOUNT, "method": maybe(text), "to": one_of("origin", "wallet")},
     "dispute": {"invoice": INVOICE, "price": text, "amount": AMOUNT},
     "settle_dispute": {"invoice": INVOICE, "outcome": one_of("credit", "refund", "explain"), "amount": AMOUNT},
-    "set_budget": {"amount": AMOUNT, "meter": maybe(text), "hard": flag},
+    "set_budget": {"amount": maybe(_decimal), "meter": maybe(text), "hard": flag},
     "undo": {},
 }
 NEEDED: Mapping[str, frozenset[str]] = {

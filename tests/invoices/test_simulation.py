@@ -12,14 +12,15 @@ from django.core.management import call_command
 from django.db.models import F
 
 from billing.models import ChargeCredit, Subscription
-from invoices.rehearsal import invariants, playing, reading, simulating, tiling
+from invoices.rehearsal import agreed_invariants as agreed
+from invoices.rehearsal import invariants, money_invariants, playing, reading, simulating, tiling
 from invoices.rehearsal import seen as seeing
 from invoices.rehearsal.inventing import invent
 from invoices.rehearsal.seen import Seen
 
 TESTS, EACH = 20, 10
 # Short lives: more seeds find more in the same time. `manage.py simulate` plays longer ones.
-STEPS = 5
+STEPS = 3
 
 
 @pytest.mark.story
@@ -110,6 +111,17 @@ def _deducted(seen: Seen, **fields) -> Seen:
     return replace(seen, payments=[_copy(first, **fields)])
 
 
+def _right(seen: Seen, **fields) -> Seen:
+    first = next(p for p in seen.payments if p.basis == "automatic")
+    return _deducted(seen, authorisation=_copy(first.authorisation, **fields))
+
+
+def _announced(seen: Seen, **fields) -> Seen:
+    """Doctor the announcement of the first deduction."""
+    first, *rest = seen.uses
+    return replace(seen, uses=[_copy(first, notice=_copy(first.notice, **fields)), *rest])
+
+
 def _life(seen: Seen, **fields) -> Seen:
     return replace(seen, lives=[replace(life, **fields) for life in seen.lives])
 
@@ -128,13 +140,29 @@ BREAKS = [
     (invariants.charges_are_asked_for_once, lambda seen: _first_charge(seen, taken_at=None)),
     (invariants.credits_are_of_what_was_charged, _more_back),
     (invariants.credits_are_of_what_was_charged, lambda seen: replace(seen, credits=[])),
-    (invariants.deductions_have_a_right, lambda seen: _deducted(seen, authorisation=None)),
-    (invariants.deductions_have_a_right, lambda seen: _deducted(seen, notice=None)),
-    (invariants.deductions_have_a_right, lambda seen: _deducted(seen, amount_minor=99_999_999)),
+    (agreed.deductions_have_a_right, lambda seen: _deducted(seen, authorisation=None)),
+    (agreed.deductions_have_a_right, lambda seen: _deducted(seen, notice=None)),
+    (agreed.deductions_have_a_right, lambda seen: _deducted(seen, currency="USD")),
+    (agreed.deductions_have_a_right, lambda seen: _right(seen, ceiling_minor=1)),
+    (agreed.deductions_have_a_right, lambda seen: _right(seen, scope="renews")),
+    (agreed.deductions_have_a_right, lambda seen: _right(seen, scope="overage")),
+    (agreed.deductions_have_a_right, lambda seen: _right(seen, way="alipay")),
+    (agreed.deductions_have_a_right, lambda seen: _right(seen, valid_until=seen.payments[0].received_at)),
+    (agreed.deductions_have_a_right, lambda seen: _right(seen, withdrawn_at=seen.payments[0].received_at)),
     (
-        invariants.deductions_have_a_right,
+        agreed.deductions_have_a_right,
         lambda seen: _deducted(seen, received_at=seen.payments[0].received_at - 90 * DAY),
     ),
+    (agreed.months_keep_their_ceiling, lambda seen: _right(seen, per_month_minor=1)),
+    (agreed.deductions_were_announced, lambda seen: replace(seen, uses=seen.uses[1:])),
+    (agreed.deductions_were_announced, lambda seen: _deducted(seen, amount_minor=99_999_999)),
+    (agreed.deductions_were_announced, lambda seen: _announced(seen, total_minor=1)),
+    (agreed.deductions_were_announced, lambda seen: _announced(seen, delivered_at=None)),
+    (
+        agreed.deductions_were_announced,
+        lambda seen: _announced(seen, charge_at=seen.invoices[-1].created_at + 90 * DAY),
+    ),
+    (agreed.deductions_were_announced, lambda seen: _announced(seen, pays="mandate")),
     (tiling.terms_tile, lambda seen: _life(seen, terms=seen.lives[0].terms[1:])),
     (tiling.terms_tile, lambda seen: _life(seen, terms=[*seen.lives[0].terms, *seen.lives[0].terms])),
     (tiling.periods_tile, lambda seen: _periods(seen, seen.lives[0].periods[1:])),
@@ -164,12 +192,76 @@ def test_each_invariant_notices_what_breaks_it_and_nothing_else() -> None:
     noticed = []
 
     def check(seen: Seen) -> None:
-        for invariant in (*invariants.ALWAYS, *tiling.ALWAYS):
+        for invariant in (*invariants.ALWAYS, *agreed.ALWAYS, *tiling.ALWAYS):
             assert list(invariant(seen)) == []
         noticed.extend([bool(list(invariant(breaks(seen)))) for invariant, breaks in BREAKS])
 
     _seen(check)
     assert noticed == [True] * len(BREAKS)
+
+
+MONEY = STORY | {
+    "until": "2026-03-01T00:00:00",
+    "tenants": [{"code": "acme", "pays": "mandate"}],
+    "steps": [
+        STORY["steps"][0],
+        STORY["steps"][1],
+        {"at": "2026-01-20T09:00:00", "do": "refund", "tenant": "acme", "amount": "40.00"},
+        {"at": "2026-02-01T09:00:00", "do": "provider", "tenant": "acme", "behaviour": "timeout"},
+    ],
+}
+
+
+def _paid(seen: Seen, **fields) -> Seen:
+    """Doctor the first payment: the purchase, of which 40.00 went back."""
+    first, *rest = seen.payments
+    return replace(seen, payments=[_copy(first, **fields), *rest])
+
+
+def _back(seen: Seen, **fields) -> Seen:
+    return replace(seen, refunds=[_copy(one, **fields) for one in seen.refunds])
+
+
+def _charged_again(seen: Seen) -> Seen:
+    """One more attempt for the bill of February, whose debit has no answer."""
+    pk = seen.payments[-1].pk + 1
+    again = _copy(seen.payments[-1], pk=pk, status="failed")
+    part = _copy(seen.parts[-1], pk=None, payment_id=pk, live=False)
+    return replace(seen, payments=[*seen.payments, again], parts=[*seen.parts, part])
+
+
+MONEY_BREAKS = [
+    (money_invariants.bills_are_paid_once, lambda seen: replace(seen, allocations=[*seen.allocations] * 2)),
+    (money_invariants.bills_are_paid_once, lambda seen: _paid(seen, status="failed")),
+    (money_invariants.nothing_is_charged_while_unknown, _charged_again),
+    (
+        money_invariants.nothing_is_charged_while_unknown,
+        lambda seen: replace(seen, parts=[_copy(part, live=False) for part in seen.parts]),
+    ),
+    (money_invariants.cash_is_what_came_in, lambda seen: _paid(seen, amount_minor=1)),
+    (money_invariants.cash_is_what_came_in, lambda seen: replace(seen, refunds=[])),
+    (money_invariants.refunds_are_of_what_was_paid, lambda seen: _back(seen, amount_minor=100_01)),
+    (money_invariants.refunds_are_of_what_was_paid, lambda seen: _back(seen, status="approved")),
+    (money_invariants.refunds_are_of_what_was_paid, lambda seen: _paid(seen, returned_minor=40_01)),
+    (money_invariants.refunds_are_of_what_was_paid, lambda seen: _paid(seen, status="refunded")),
+]
+
+
+@pytest.mark.django_db
+def test_each_invariant_of_money_notices_what_breaks_it_and_nothing_else() -> None:
+    noticed = []
+
+    def watch(world, step=None, *, over=False) -> None:
+        if not over:
+            return
+        seen = seeing.see(world)
+        assert [(p.status, p.amount_minor) for p in seen.payments] == [("succeeded", 100_00), ("unknown", 105_00)]
+        for invariant in (*invariants.ALWAYS, *money_invariants.ALWAYS, *tiling.ALWAYS):
+            assert list(invariant(seen)) == []
+        noticed.extend([bool(list(invariant(breaks(seen)))) for invariant, breaks in MONEY_BREAKS])
+
+    playing.rehearse(MONEY, watch=watch)
+    assert noticed == [True] * len(MONEY_BREAKS)
 
 
 @pytest.mark.django_db

@@ -18,7 +18,12 @@ def step(do: str, at: str = "2026-02-01T09:00:00", **more):
 def test_a_purchase_is_paid_at_once_and_a_renewal_is_announced_and_deducted():
     told = played(BUY, tenants=WALLET)
     assert sums(told) == PAID
-    assert told["notices"] == [
+    announced, *reminded = told["notices"]
+    assert [(one["kind"], one["at"][:10], one["total"]) for one in reminded] == [
+        ("charge_reminder", "2026-02-25", "199.00"),
+        ("charge_reminder", "2026-02-27", "199.00"),
+    ]
+    assert [announced] == [
         {
             "tenant": "acme",
             "kind": "charge_announced",
@@ -70,7 +75,11 @@ def test_a_bill_is_paid_from_the_balance_where_it_holds_enough():
         ("transfer", "199.00"),
     ]
     assert told["wallets"] == {"acme": "51.00"}
-    assert refusals(played(BUY, step("pay", method="alipay"), tenants=manual)) == [(2, "not_supported")]
+    told = played(
+        BUY, step("pay", method="alipay"), step("pay", method="cash"), until="2026-02-10T00:00:00", tenants=manual
+    )
+    assert [(one["method"], one["amount"]) for one in told["payments"]] == [("alipay", "199.00")]
+    assert (told["wallets"], refusals(told)) == ({"acme": "250.00"}, [(3, "not_found")])
 
 
 def test_discounts_are_told_by_line_and_coupon():

@@ -104,7 +104,7 @@ def test_a_tenant_that_the_story_does_not_have_is_refused():
 @pytest.mark.parametrize("verb", ["undo", "keep", "pause"])
 def test_a_verb_that_is_not_built_says_so_or_works(verb):
     told = played(BUY, {"at": "2026-02-01T00:00:00", "do": verb, "tenant": "acme"})
-    assert verb != "undo" or refusals(told) == [(2, "not_supported")]
+    assert verb != "undo" or refusals(told) == [(2, "nothing_to_undo")]
 
 
 def test_repeats_conflicts_and_voids_of_usage_are_answered_as_by_the_real_verb():
