@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from random import Random
 from time import monotonic_ns
-from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from billing import subscriptions
 from billing.models import Subscription
-from billing.money import Money
-from invoices import crediting, payments, run
-from invoices.demo import opening
+from invoices import crediting, run
+from invoices.demo import acting, opening, paying, promising
 from invoices.demo.happening import uses
 from invoices.demo.reading import Customer, months_before
 from invoices.models import Invoice
@@ -35,12 +32,17 @@ class World:
     customers: Sequence[Customer]
     now: datetime
     by: User
+    till: paying.Till
     told: dict[str, date] = field(default_factory=dict)
     tenants: dict[str, Tenant] = field(default_factory=dict)
+    by_code: dict[str, Customer] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.by_code = {customer.code: customer for customer in self.customers}
 
 
 def live(world: World, *, first: date, progress: Progress) -> None:
-    """Walk from `first` to now. Each day: usage, the billing run, new customers, transfers, and what goes wrong."""
+    """Walk from `first` to now. Each day: usage, the billing run, new customers, what is paid, and what goes wrong."""
     today = world.now.astimezone(ZONE).date()
     days = (today - first).days + 1
     for number in range(days):
@@ -55,13 +57,17 @@ def _one_day(world: World, day: date, number: int) -> None:
     due = Subscription.objects.due(morning).values_list("tenant__code", flat=True)
     weekly = [code for place, code in enumerate(world.tenants) if (place + number) % TELL_EVERY == 0]
     _tell(world, sorted({*due, *weekly}), _at(day, 0) - timedelta(minutes=1))
+    paying.announce(morning)
     run.bill(at=morning, clock=_clock(morning))
     _welcome(world, day)
-    if _at(day, 15) <= world.now:
-        if day.weekday() < 5:
-            _take_transfers(world, day)
+    if _at(day, 16) <= world.now:
+        acting.act(world.till, world.tenants, day)
+        promising.act(world.till, world.tenants, day)
+        paying.take(world.till, world.by_code, day)
         _stop_renewals(world, day)
         _credit(world, day)
+        paying.afternoon(world.till, _at(day, 16))
+        promising.watch(world.till, _at(day, 16))
 
 
 def _at(day: date, hour: int, minute: int = 0) -> datetime:
@@ -87,9 +93,8 @@ def _welcome(world: World, day: date) -> None:
 
 def _tell(world: World, codes: Sequence[str], until: datetime) -> None:
     """Let these customers tell what they used since they last did."""
-    by_code = {customer.code: customer for customer in world.customers}
     for code in codes:
-        customer = by_code[code]
+        customer = world.by_code[code]
         events = uses(customer, world.told.get(code, customer.start), until)
         world.told[code] = until.astimezone(ZoneInfo(customer.zone)).date()
         if until.astimezone(ZoneInfo(customer.zone)).time() >= time(23, 59):
@@ -99,36 +104,6 @@ def _tell(world: World, codes: Sequence[str], until: datetime) -> None:
             answers = ingest.accept(world.tenants[code], batch[start : start + 1000], at=until)
             if refused := [answer for answer in answers if answer.status == "refused"]:
                 raise ValueError(f"{code}: {refused[0]}")
-
-
-def _take_transfers(world: World, day: date) -> None:
-    """Record the transfers of the day: most customers pay within a week, some late, one not lately."""
-    by_code = {customer.code: customer for customer in world.customers}
-    three = _at(day, 15)
-    for bill in Invoice.objects.open().select_related("tenant", "seller").order_by("pk"):
-        if _pays_on(by_code[bill.tenant.code], bill, world.now) > day:
-            continue
-        payments.receive_transfer(
-            bill.tenant,
-            seller=bill.seller,
-            amount=Money(bill.due_minor, bill.currency),
-            reference=f"{day:%Y%m%d}{crc32((bill.number or '').encode()) % 10**8:08d}",
-            received_at=three - timedelta(minutes=crc32((bill.number or "").encode()) % 300),
-            at=three,
-            by=world.by,
-            payer_name=bill.tenant.name,
-            allocate={bill.pk: bill.due_minor},
-        )
-
-
-def _pays_on(customer: Customer, bill: Invoice, now: datetime) -> date:
-    assert bill.issued_at is not None
-    issued = bill.issued_at.astimezone(ZONE).date()
-    today = now.astimezone(ZONE).date()
-    if customer.pays == "never" and issued >= months_before(today, customer.unpaid - 1):
-        return today + DAY
-    chance = Random(f"{customer.code} {issued}")
-    return issued + chance.randrange(5, 24) * DAY if customer.pays == "late" else issued + chance.randrange(1, 9) * DAY
 
 
 def _stop_renewals(world: World, day: date) -> None:
@@ -146,8 +121,9 @@ def _credit(world: World, day: date) -> None:
     today = world.now.astimezone(ZONE).date()
     if CREDITED not in world.tenants or day != months_before(today, 1) + 8 * DAY:
         return
-    bills = Invoice.objects.issued().filter(tenant=world.tenants[CREDITED], lines__code="messages")
-    bill = bills.filter(lines__gross_minor__gte=36_00).order_by("-issued_at").first()
+    mine = Invoice.objects.issued().filter(tenant=world.tenants[CREDITED])
+    # Of one line both, so in one filter.
+    bill = mine.filter(lines__code="messages", lines__gross_minor__gte=36_00).order_by("-issued_at").first()
     if bill is None:
         return
     line = bill.lines.get(code="messages")

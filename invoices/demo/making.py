@@ -8,9 +8,11 @@ from datetime import datetime
 
 from django.db import transaction
 
-from invoices.demo import opening, printing, reading
+from invoices.demo import closing, opening, paying, printing, promising, reading, sandboxing
 from invoices.demo.living import ZONE, World, live
-from tenants import audit
+from invoices.demo.sandboxing import Sandbox
+from invoices.providers import gateways
+from tenants import audit, chaining
 from tenants.errors import WrongState
 from tenants.models import AuditEntry, Seller, Tenant, User
 
@@ -43,7 +45,7 @@ def cut_short() -> bool:
     return made_at() is None and User.objects.filter(email=OPERATOR).exists()
 
 
-def make(size: Size, *, now: datetime, progress: Progress) -> None:
+def make(size: Size, *, now: datetime, sandbox: Sandbox, progress: Progress) -> None:
     """Make everything up to `now`; raise WrongState in a database that is in use."""
     if begun():
         raise WrongState("This database is in use; the demo needs an empty one.")
@@ -59,14 +61,21 @@ def make(size: Size, *, now: datetime, progress: Progress) -> None:
         *reading.cases(today, months=size.months),
         *reading.customers(today, count=size.customers, months=size.months),
     ]
-    world = World(customers=people, now=now, by=operator)
-    with printing.meanwhile(size.jobs):
+    sandboxing.open_accounts(sandbox.keys, at=opened)
+    till = paying.Till(now=now, by=operator, moment=opened)
+    world = World(customers=people, now=now, by=operator, till=till)
+    with printing.meanwhile(size.jobs), gateways.using(till.simulation):
         printing.hurry()
         live(world, first=first, progress=lambda day, done, whole: progress(f"history, {day}", done, whole))
+        closing.close_days(till)
+    sandboxing.remember(sandbox)
     progress("documents", 0, 0)
     printing.share(printing.print_all, size.jobs)
     progress("mails", 0, 0)
     printing.hurry()
     printing.send_all(now)
+    progress("evidence and advice", 0, 0)
+    promising.finish(now)
     with transaction.atomic():
         audit.record(MADE, tenant=None, at=now, by=operator, customers=len(people))
+    chaining.seal(at=now)

@@ -9,12 +9,14 @@ from typing import Any
 
 from django.db import transaction
 
-from billing import catalogue, defining, subscriptions
+from billing import catalogue, defining, discounts, subscriptions
 from billing.models import Family, Plan, PriceList, PriceListEntry, Subscription
+from invoices.demo import paying
 from invoices.demo.reading import Customer, read
 from tenants import agreements, companies, people
 from tenants.companies import NewContact, NewTenant
 from tenants.models import CustomerGroup, Member, Seller, Tenant, User
+from tenants.models.agreements import RENEWS
 
 SURNAMES = "陈周林吴郑黄何罗梁宋唐许邓冯韩曹曾彭萧蔡潘田董袁于余叶杜苏魏程吕丁任沈姚卢傅钟姜"
 GIVEN = ("静", "敏", "思远", "佳", "雨桐", "志强", "慧", "建平", "晓", "文博", "丽华", "海涛")
@@ -36,6 +38,8 @@ def open_shop(*, at: datetime, by: User | None) -> None:
         defining.define_meters(seller, sold.get("meters", ()), at=at)
         for number, plan in enumerate(sold["plans"]):
             defining.define_plan(seller, plan, at=at, by=by, path=f"{said['code']}.plans[{number}]")
+        for coupon in sold.get("coupons", ()):
+            discounts.define(seller, coupon, at=at, by=by)
     for said in facts["price_lists"]:
         _publish_list(said, at, by)
 
@@ -121,7 +125,9 @@ def _subscribe(customer: Customer, tenant: Tenant, at: datetime) -> Subscription
     seller = Seller.objects.get(code=seller_code)
     email, name = customer.owner or (f"owner@{customer.code}.example", person(customer))
     owner = invite(tenant, email, name, Member.Role.OWNER, at=at, by=None)
-    consent = agreements.authorise(tenant, seller=seller, text=CONSENT, text_version="demo-1", at=at, by=owner)
+    consent = agreements.authorise(
+        tenant, seller=seller, text=CONSENT, text_version="demo-1", at=at, by=owner, scope=RENEWS
+    )
     order = subscriptions.Order(
         tenant=tenant,
         version=subscriptions.on_sale(seller.pk, customer.plan),
@@ -129,9 +135,13 @@ def _subscribe(customer: Customer, tenant: Tenant, at: datetime) -> Subscription
         quantities=customer.quantities,
         modules=customer.modules,
         negotiated=customer.negotiated,
+        pays=Subscription.Pays.MANDATE if customer.mandate else Subscription.Pays.MANUAL,
         consent=consent,
     )
-    return subscriptions.start_one(order, at=at, by=owner)
+    started = subscriptions.start_one(order, at=at, by=owner)
+    if customer.mandate:
+        paying.sign(customer, tenant, seller, at=at)
+    return started
 
 
 def _sells(plans: Iterable[dict[str, Any]], customer: Customer) -> bool:

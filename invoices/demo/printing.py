@@ -10,16 +10,18 @@ from datetime import datetime, timedelta
 from multiprocessing.synchronize import Event
 
 from django.db import connection, connections
-from django.db.models import Min
+from django.db.models import Max, Min
 
-from invoices import pdf, rendering
-from invoices.models import Quote
+from invoices import pdf, rendering, rendering_notices
+from invoices.models import ChargeNotice, Quote
 from tenants import notices
 from tenants.models import Notice
 
 AFTER_ISSUE = timedelta(minutes=2)
 AFTER_NOTICE = timedelta(minutes=5)
 ALL, FEW = 1_000_000, 20
+# Of the demo's year the notices of so long have their file.
+PRINTED = timedelta(days=21)
 # Children by fork share what is loaded, and open connections of their own.
 FORKED = multiprocessing.get_context("fork")
 
@@ -29,6 +31,18 @@ def print_all(part: tuple[int, int] = (0, 1)) -> None:
     hurry()
     for paper in rendering.waiting(ALL, part=part):
         _print(paper)
+    for notice in rendering_notices.waiting(ALL, part=part):
+        _print_notice(notice)
+
+
+def _print_notice(notice: ChargeNotice) -> None:
+    """Typeset a notice of the last weeks; the mails of those before go as they are, for a year of them takes minutes."""
+    newest = ChargeNotice.objects.aggregate(newest=Max("announced_at"))["newest"]
+    made = notice.announced_at + AFTER_ISSUE
+    if notice.announced_at > newest - PRINTED:
+        rendering_notices.render(notice, pdf.render, at=made)
+    else:
+        notices.give_file(Notice.objects.get(tenant=notice.tenant_id, key=notice.key), [], at=made)
 
 
 def _print(paper: rendering.Paper) -> None:

@@ -43,6 +43,10 @@ class Customer:
     lively: bool = False
     owner: Sequence[str] = ()
     pays: str = "prompt"
+    way: str = "transfer"
+    mandate: str = ""
+    at_most: int = 500
+    overpaid: int = 0
     unpaid: int = 0
     stopped: int | None = None
     uses: Sequence[Mapping[str, Any]] = ()

@@ -1,4 +1,4 @@
-"""Run the site and its worker as children of one command, and end them with it."""
+"""Run the site, its worker and the payment sandbox as children of one command, and end them with it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from django.conf import settings
 
 PATIENCE = 15  # seconds that a child is given to end by itself
+SPEED = 3600  # an hour of waiting at the providers is a second
 
 
 def free_port(wanted: int) -> int:
@@ -28,20 +30,25 @@ def free_port(wanted: int) -> int:
 
 
 def commands(port: int) -> list[list[str]]:
-    """Return the site and its worker with beat, as arguments of `python -m`."""
+    """Return the site, its worker with beat, and the payment sandbox, as arguments of `python -m`."""
     return [
         ["gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--workers=2", "--threads=4", "--log-level=warning"],
         ["celery", "--quiet", "-A", "config", "worker", "-B", "--pool=solo", "--loglevel=warning", "--without-mingle"],
+        ["django", "payment_sandbox", "--speed", str(SPEED)],
     ]
 
 
-def serve(port: int) -> int:
-    """Serve on the port until Ctrl-C, a termination, or the death of a child; return the exit code."""
+def serve(port: int, gateways: Sequence[str] = ()) -> int:
+    """Serve on the port until Ctrl-C, a termination, or the death of a child; return the exit code.
+
+    Payments may go to `gateways` beside the providers' own, which are the sandbox's.
+    """
     asked: list[int] = []
     for wanted in (signal.SIGINT, signal.SIGTERM):
         # Only noted, so that it cannot come between the birth of a child and its entry in the list.
         signal.signal(wanted, lambda number, frame: asked.append(number))
-    environment = os.environ | {"SITE_URL": f"http://127.0.0.1:{port}"}
+    allowed = ",".join([*settings.PAYMENT_GATEWAYS, *gateways])
+    environment = os.environ | {"SITE_URL": f"http://127.0.0.1:{port}", "PAYMENT_GATEWAYS": allowed}
     children: list[subprocess.Popen[bytes]] = []
     try:
         for command in commands(port):

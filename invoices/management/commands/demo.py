@@ -20,9 +20,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from billing import formatting
-from invoices.demo import judging, making, printing, reading, visitors
+from invoices.demo import judging, making, printing, reading, sandboxing, visitors
 from invoices.demo.judging import Verdict
 from invoices.demo.living import ZONE
+from invoices.demo.sandboxing import Sandbox
 from invoices.demo.visitors import Visitors
 from invoices.management import serving
 from invoices.models import CreditNote, Document, Invoice
@@ -45,7 +46,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         size = making.Size(options["tenants"], options["months"], options["jobs"])
-        self._make(size, fresh=options["fresh"])
+        sandbox = self._make(size, fresh=options["fresh"])
         folder = Path(settings.VAR_DIR) / "demo"
         made_at = making.made_at()
         assert made_at is not None
@@ -58,9 +59,9 @@ class Command(BaseCommand):
         if options["no_serve"]:
             self._tell_guests(guests)
         else:
-            self._serve(options["port"], guests)
+            self._serve(options["port"], guests, sandbox)
 
-    def _make(self, size: making.Size, *, fresh: bool) -> None:
+    def _make(self, size: making.Size, *, fresh: bool) -> Sandbox:
         if fresh or making.cut_short():
             if not _is_embedded():
                 raise CommandError(
@@ -68,16 +69,24 @@ class Command(BaseCommand):
                 )
             self.stdout.write("Beginning anew." if fresh else "An earlier demo was cut short; beginning anew.")
             _wipe()
-        if made := making.made_at():
-            self.stdout.write(f"The demo was made on {made.astimezone(ZONE):%Y-%m-%d %H:%M}; nothing is changed.")
-            return
-        if making.begun():
+        made = making.made_at()
+        if not made and making.begun():
             raise CommandError("This database has customers of its own. The demo needs an empty one.")
+        sandbox = sandboxing.ready(Path(settings.VAR_DIR) / "sandbox", serving.free_port)
+        with sandboxing.let_in(sandbox.gateways):
+            if made:
+                sandboxing.open_accounts(sandbox.keys, at=timezone.now())
+                self.stdout.write(f"The demo was made on {made.astimezone(ZONE):%Y-%m-%d %H:%M}; nothing is changed.")
+            else:
+                self._make_anew(size, sandbox)
+        return sandbox
+
+    def _make_anew(self, size: making.Size, sandbox: Sandbox) -> None:
         started = time.monotonic()
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         with Progress(*columns, console=Console(stderr=True), disable=not self.stderr.isatty()) as bar:
             task = bar.add_task("demo", total=None)
-            making.make(size, now=timezone.now(), progress=lambda *said: _show(bar, task, *said))
+            making.make(size, now=timezone.now(), sandbox=sandbox, progress=lambda *said: _show(bar, task, *said))
         self.stdout.write(f"Made in {time.monotonic() - started:.0f} s: {_counts()}.")
 
     def _report(self, verdicts: Sequence[Verdict], folder: Path) -> None:
@@ -103,7 +112,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {email:32} {password}")
         self.stdout.write(f"  API key of {visitors.LIVELY:21} {guests.key}")
 
-    def _serve(self, wanted: int, guests: Visitors) -> None:
+    def _serve(self, wanted: int, guests: Visitors, sandbox: Sandbox) -> None:
         port = serving.free_port(wanted)
         site = f"http://127.0.0.1:{port}"
         for what, where in (
@@ -111,12 +120,13 @@ class Command(BaseCommand):
             ("Operators", f"{site}/admin/"),
             ("API", f"{site}/api/docs"),
             ("Mails", str(settings.OUTBOX_DIR)),
+            ("Payment sandbox", "  ".join(sandbox.pages)),
         ):
             self.stdout.write(f"{what:16} {where}")
         self._tell_guests(guests)
         self.stdout.write("Ctrl-C ends it.")
         self.stdout.flush()
-        raise SystemExit(serving.serve(port))
+        raise SystemExit(serving.serve(port, sandbox.gateways))
 
 
 def _show(bar: Progress, task: TaskID, what: str, done: int, whole: int) -> None:
@@ -135,7 +145,11 @@ def _wipe() -> None:
         # As a new database has it; the role of customers' pages reads through it.
         cursor.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
     connection.close()
-    for folder in (settings.OUTBOX_DIR, settings.DOCUMENTS_DIR, Path(settings.VAR_DIR) / "demo"):
+    for folder in (
+        settings.OUTBOX_DIR,
+        settings.DOCUMENTS_DIR,
+        *(Path(settings.VAR_DIR) / name for name in ("demo", "sandbox")),
+    ):
         shutil.rmtree(folder, ignore_errors=True)
     call_command("migrate", interactive=False, verbosity=0)
 
