@@ -6,7 +6,7 @@ subscription belongs to one quote (a constraint). The answer keeps who, when, fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -14,18 +14,21 @@ from hashlib import sha256
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from billing import weighing
 from billing.models import Subscription
 from billing.orders import Order
+from billing.weighing import Weight
 from invoices import checkout, starting
-from invoices.models import Quote
+from invoices.models import PurchaseRequest, Quote
 from tenants import agreements, audit, notices
 from tenants.errors import Conflict, Invalid, NotAllowed, WrongState
 from tenants.models import Authorisation, Member, Tenant, User
+from tenants.models.agreements import RENEWS
 from usage.periods import local_day
 
 Status = Quote.Status
 # The consent to renew is part of the quote's text, and lets nothing be deducted.
-RENEWAL_SCOPE, RENEWAL_TEXT = "renewal", "quote-1"
+RENEWAL_TEXT = "quote-1"
 
 
 class QuoteExpired(WrongState):
@@ -42,20 +45,25 @@ class QuoteChanged(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Yes:
-    """A member's yes: which quote as seen (its hash), the whole text as shown, whether it was confirmed, from where."""
+    """A member's yes: which quote as seen (its hash), the whole text as shown, whether it was confirmed, from where.
+
+    `twice`: it is wanted though another account with the same tax number has the product.
+    """
 
     seen: str
     text: str
     confirmed: bool
     address: str | None = None
+    twice: bool = False
 
 
 @transaction.atomic
-def accept(quote: Quote, yes: Yes, *, by: User, at: datetime) -> Subscription:
+def accept(quote: Quote, yes: Yes, *, by: User, at: datetime, approved: PurchaseRequest | None = None) -> Subscription:
     """Accept a quote for its customer and start its contract, once, in one transaction.
 
     `by` must be a member who may commit the company to pay. Raises NotAllowed, QuoteExpired, QuoteChanged (what was seen
-    is not what stands there), WrongState (answered before), Invalid (not confirmed), or what the order is refused with.
+    is not what stands there), WrongState (answered before), Invalid (not confirmed), or what the order is refused with;
+    and AboveLimit where the company's own limit needs a second person, unless `approved` is the request being approved.
     """
     tenant = Tenant.objects.select_for_update(no_key=True).get(pk=quote.tenant_id)
     locked = locked_row(quote)
@@ -69,11 +77,22 @@ def accept(quote: Quote, yes: Yes, *, by: User, at: datetime) -> Subscription:
     if not yes.confirmed:
         raise Invalid(_("Please confirm that you have read the quote and may accept it."), field="confirmed")
     consent = _consent(locked, tenant, yes, at, by)
-    begun = starting.start(locked, tenant, partial(_subscribe, at=at, by=by), consent=consent, at=at, by=by)
+    begun = starting.start(
+        locked, tenant, partial(_subscribe, twice=yes.twice, at=at, by=by), consent=consent, at=at, by=by
+    )
+    if approved is None or approved.quote_id != locked.pk:
+        weighing.refuse(tenant.pk, locked.currency, _weight(locked, begun, at=at))
     _answer(locked, Status.ACCEPTED, at=at, by=by, address=yes.address, text=yes.text, subscription=begun)
     audit.record("quote.accepted", tenant=tenant, target=f"quote:{locked.pk}", at=at, by=by, sha256=locked.sha256)
     _tell_accepted(locked, begun, at)
     return begun
+
+
+def _weight(quote: Quote, begun: Subscription, *, at: datetime) -> Weight:
+    """Return what a quote weighs against the company's limit: its whole cost, and a year of the contract."""
+    if weighing.limit_of(quote.tenant_id) is None:
+        return Weight()
+    return Weight((quote.estimate or {}).get("total_minor", 0), weighing.yearly(begun, at=at))
 
 
 @transaction.atomic
@@ -84,9 +103,9 @@ def decline(quote: Quote, *, reason: str = "", at: datetime, by: User, address: 
     return close(locked, Status.DECLINED, reason, at=at, by=by, address=address)
 
 
-def _subscribe(order: Order, *, at: datetime, by: User) -> Subscription:
+def _subscribe(order: Order, *, twice: bool, at: datetime, by: User) -> Subscription:
     """Start the contract as a confirmed purchase: what it costs at once is billed at once."""
-    return checkout.subscribe(order, at=at, by=by).subscription
+    return checkout.subscribe(replace(order, twice=twice), at=at, by=by).subscription
 
 
 def answered(quote: Quote) -> WrongState:
@@ -124,7 +143,7 @@ def _consent(quote: Quote, tenant: Tenant, yes: Yes, at: datetime, by: User) -> 
         text_version=RENEWAL_TEXT,
         at=at,
         by=by,
-        scope=RENEWAL_SCOPE,
+        scope=RENEWS,
         currency=quote.currency,
         address=yes.address,
     )

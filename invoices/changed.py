@@ -118,6 +118,15 @@ def _resume(change: Change, language: str) -> str:
     return _("“%(plan)s” is in use again from %(day)s on") % said
 
 
+def _undo(change: Change, language: str) -> str:
+    said = {"plan": _name(change, language)}
+    if change.undoes is not None:
+        return _("Taken back: %(what)s") % {"what": effect(change.undoes, language)}
+    if change.undoes_what == Change.Undoes.RENEWAL:
+        return _("Taken back: the renewal of “%(plan)s”") % said
+    return _("Taken back: the purchase of “%(plan)s”") % said
+
+
 SENTENCES: Mapping[Kind, Callable[[Change, str], str]] = {
     Kind.PLAN: _plan,
     Kind.QUANTITY: _quantity,
@@ -125,6 +134,7 @@ SENTENCES: Mapping[Kind, Callable[[Change, str], str]] = {
     Kind.KEEP: _keep,
     Kind.PAUSE: _pause,
     Kind.RESUME: _resume,
+    Kind.UNDO: _undo,
 }
 
 

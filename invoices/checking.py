@@ -22,22 +22,35 @@ AGREEMENT = {
           SELECT -sum(p.amount_minor) AS amount FROM billing_ledgertransaction t
           JOIN billing_posting p ON p.transaction_id = t.id JOIN billing_account a ON a.id = p.account_id
           WHERE t.source = 'credit_note' AND t.source_id = c.id
-            AND a.kind IN ('receivable', 'unallocated', 'wallet', 'wallet_gift')) b ON true
+            AND a.kind IN ('receivable', 'unallocated', 'wallet', 'wallet_gift', 'refund_payable')) b ON true
         WHERE c.total_minor <> coalesce(b.amount, 0)""",
     "amount of payment": """
         SELECT y.reference, y.amount_minor, b.amount FROM invoices_payment y LEFT JOIN LATERAL (
           SELECT sum(p.amount_minor) AS amount FROM billing_ledgertransaction t
           JOIN billing_posting p ON p.transaction_id = t.id JOIN billing_account a ON a.id = p.account_id
           WHERE t.source = 'payment' AND t.source_id = y.id
-            AND CASE y.method WHEN 'wallet' THEN a.kind IN ('wallet', 'wallet_gift') ELSE a.kind = 'cash' END) b ON true
+            AND CASE y.method WHEN 'wallet' THEN a.kind IN ('wallet', 'wallet_gift')
+              ELSE a.kind IN ('cash', 'cash_alipay', 'cash_wechat', 'suspense') END) b ON true
         WHERE CASE WHEN y.status IN ('succeeded', 'refunded') THEN y.amount_minor ELSE 0 END <> coalesce(b.amount, 0)""",
+    # Came in as suspense, and left it to a payment, to the payer, or because it had been recorded by hand.
+    "amount of bank credit": """
+        SELECT c.reference, c.amount_minor, b.came FROM invoices_bankcredit c LEFT JOIN LATERAL (
+          SELECT -sum(p.amount_minor) FILTER (WHERE t.source = 'bank_credit' AND t.kind = 'received') AS came,
+            sum(p.amount_minor) FILTER (WHERE t.source = 'payment' OR t.kind <> 'received') AS gone
+          FROM billing_ledgertransaction t
+          JOIN billing_posting p ON p.transaction_id = t.id JOIN billing_account a ON a.id = p.account_id
+          WHERE a.kind = 'suspense' AND t.seller_id = c.seller_id AND (t.source = 'bank_credit' AND t.source_id = c.id
+            OR t.source = 'payment' AND t.source_id = c.payment_id)) b ON true
+        WHERE c.amount_minor <> coalesce(b.came, 0)
+          OR CASE WHEN c.state IN ('matched', 'returned') THEN c.amount_minor ELSE 0 END <> coalesce(b.gone, 0)""",
     "right to deduct": """
         SELECT y.reference, y.amount_minor, n.total_minor FROM invoices_payment y
         JOIN invoices_chargenotice n ON n.id = y.notice_id JOIN tenants_authorisation g ON g.id = y.authorisation_id
         WHERE y.basis = 'automatic' AND y.status = 'succeeded' AND (
           (n.tenant_id, n.seller_id, n.currency) <> (y.tenant_id, y.seller_id, y.currency)
           OR (g.tenant_id, g.seller_id, g.currency) <> (y.tenant_id, y.seller_id, y.currency)
-          OR g.given_at > y.received_at OR g.withdrawn_at <= y.received_at)""",
+          OR g.given_at > y.received_at OR g.withdrawn_at <= y.received_at AND NOT EXISTS (
+            SELECT 1 FROM invoices_refund r WHERE r.payment_id = y.id AND r.status <> 'declined'))""",
     "cause of top-up": """
         SELECT u.key, u.amount_minor, b.amount FROM billing_topup u LEFT JOIN LATERAL (
           SELECT -sum(p.amount_minor) AS amount FROM billing_ledgertransaction t
@@ -87,18 +100,31 @@ AGREEMENT = {
     "receivable of customer": """
         SELECT t.code || ' ' || page.currency, coalesce(o.due, 0), b.amount FROM (
           SELECT tenant_id, seller_id, currency, sum(due_minor) AS due FROM invoices_invoice
-          WHERE number IS NOT NULL GROUP BY 1, 2, 3) o
+          WHERE number IS NOT NULL AND status <> 'uncollectible' GROUP BY 1, 2, 3) o
         FULL JOIN (
           SELECT a.tenant_id, a.seller_id, a.currency, sum(p.amount_minor) AS amount FROM billing_posting p
           JOIN billing_account a ON a.id = p.account_id WHERE a.kind = 'receivable' GROUP BY 1, 2, 3) b
           USING (tenant_id, seller_id, currency) AS page
         JOIN tenants_tenant t ON t.id = page.tenant_id
         WHERE coalesce(o.due, 0) <> coalesce(b.amount, 0)""",
+    "loss of write-off": """
+        SELECT i.number, w.amount_minor, b.amount FROM invoices_writeoff w JOIN invoices_invoice i ON i.id = w.invoice_id
+        LEFT JOIN LATERAL (
+          SELECT sum(p.amount_minor) AS amount FROM billing_ledgertransaction t
+          JOIN billing_posting p ON p.transaction_id = t.id JOIN billing_account a ON a.id = p.account_id
+          WHERE t.source = 'write_off' AND t.source_id = w.id AND t.kind = 'written_off' AND a.kind = 'write_off') b ON true
+        WHERE CASE WHEN w.status = 'approved' THEN w.amount_minor ELSE 0 END <> coalesce(b.amount, 0)
+        UNION ALL
+        SELECT i.number, i.due_minor, NULL FROM invoices_invoice i WHERE i.status = 'uncollectible' AND NOT EXISTS (
+          SELECT 1 FROM invoices_writeoff w WHERE w.invoice_id = i.id AND w.status = 'approved')""",
     "place of charge": """
-        SELECT c.code || ' ' || c.id, (c.taken_at IS NOT NULL)::int, (l.id IS NOT NULL)::int + (n.id IS NOT NULL)::int
+        SELECT c.code || ' ' || c.id, (c.taken_at IS NOT NULL)::int,
+          (l.id IS NOT NULL)::int + (n.id IS NOT NULL)::int + (w.id IS NOT NULL)::int
         FROM billing_charge c LEFT JOIN invoices_invoiceline l ON l.charge_id = c.id
         LEFT JOIN invoices_creditedcharge n ON n.charge_id = c.id
-        WHERE (c.taken_at IS NOT NULL)::int <> (l.id IS NOT NULL)::int + (n.id IS NOT NULL)::int""",
+        LEFT JOIN invoices_withdrawncharge w ON w.charge_id = c.id
+        WHERE (c.taken_at IS NOT NULL)::int
+          <> (l.id IS NOT NULL)::int + (n.id IS NOT NULL)::int + (w.id IS NOT NULL)::int""",
     "credit of invoice": """
         SELECT i.number, i.total_minor, sum(c.total_minor) FROM invoices_invoice i
         JOIN invoices_creditnote c ON c.invoice_id = i.id
@@ -125,12 +151,70 @@ AGREEMENT = {
     "budget of coupon": """
         SELECT p.code, p.budget_minor, sum(d.amount_minor) FROM billing_coupon p
         JOIN billing_redemption r ON r.coupon_id = p.id JOIN billing_applieddiscount d ON d.redemption_id = r.id
-        GROUP BY p.id HAVING sum(d.amount_minor) > p.budget_minor""",
+        WHERE d.undone_at IS NULL GROUP BY p.id HAVING sum(d.amount_minor) > p.budget_minor""",
     "source of booking": """
         SELECT t.source || ':' || t.source_id, t.kind, NULL FROM billing_ledgertransaction t
         WHERE t.source = 'invoice' AND NOT EXISTS (SELECT 1 FROM invoices_invoice i WHERE i.id = t.source_id AND i.number IS NOT NULL)
           OR t.source = 'credit_note' AND NOT EXISTS (SELECT 1 FROM invoices_creditnote c WHERE c.id = t.source_id)
-          OR t.source = 'payment' AND NOT EXISTS (SELECT 1 FROM invoices_payment y WHERE y.id = t.source_id)""",
+          OR t.source = 'payment' AND NOT EXISTS (SELECT 1 FROM invoices_payment y WHERE y.id = t.source_id)
+          OR t.source = 'allocation' AND NOT EXISTS (SELECT 1 FROM invoices_allocation x WHERE x.id = t.source_id)
+          OR t.source = 'line' AND NOT EXISTS (SELECT 1 FROM invoices_invoiceline l WHERE l.id = t.source_id)
+          OR t.source = 'lot' AND NOT EXISTS (SELECT 1 FROM billing_walletlot o WHERE o.id = t.source_id)
+          OR t.source = 'top_up' AND NOT EXISTS (SELECT 1 FROM billing_topup u WHERE u.id = t.source_id)
+          OR t.source = 'refund' AND NOT EXISTS (SELECT 1 FROM invoices_refund r WHERE r.id = t.source_id)
+          OR t.source = 'write_off' AND NOT EXISTS (SELECT 1 FROM invoices_writeoff w WHERE w.id = t.source_id)""",
+    # Between nothing and the line's net amount, whatever was credited; credits are taken off by the next month's run.
+    "earned of line": """
+        SELECT i.number || ' line ' || l.position, l.gross_minor - l.tax_minor, b.amount FROM (
+          SELECT t.source_id, -sum(p.amount_minor) AS amount FROM billing_ledgertransaction t
+          JOIN billing_posting p ON p.transaction_id = t.id JOIN billing_account a ON a.id = p.account_id
+          WHERE t.source = 'line' AND a.kind = 'revenue' GROUP BY 1) b
+        JOIN invoices_invoiceline l ON l.id = b.source_id JOIN invoices_invoice i ON i.id = l.invoice_id
+        WHERE b.amount NOT BETWEEN least(l.gross_minor - l.tax_minor, 0) AND greatest(l.gross_minor - l.tax_minor, 0)""",
+    "revenue of seller": """
+        SELECT s.code || ' ' || page.currency, coalesce(o.net, 0), coalesce(b.amount, 0) FROM (
+          SELECT seller_id, currency, sum(net) AS net FROM (
+            SELECT seller_id, currency, total_minor - tax_minor AS net FROM invoices_invoice WHERE number IS NOT NULL UNION ALL
+            SELECT seller_id, currency, tax_minor - total_minor FROM invoices_creditnote) each GROUP BY 1, 2) o
+        FULL JOIN (
+          SELECT a.seller_id, a.currency, -sum(p.amount_minor) AS amount FROM billing_posting p
+          JOIN billing_account a ON a.id = p.account_id WHERE a.kind IN ('revenue', 'revenue_deferred') GROUP BY 1, 2) b
+          USING (seller_id, currency) AS page
+        JOIN tenants_seller s ON s.id = page.seller_id WHERE coalesce(o.net, 0) <> coalesce(b.amount, 0)""",
+    "amount of refund": """
+        SELECT r.reference, CASE WHEN r.status = 'succeeded' AND r."to" = 'origin' THEN r.amount_minor ELSE 0 END, b.amount
+        FROM invoices_refund r LEFT JOIN LATERAL (
+          SELECT sum(p.amount_minor) AS amount FROM billing_ledgertransaction t
+          JOIN billing_posting p ON p.transaction_id = t.id JOIN billing_account a ON a.id = p.account_id
+          WHERE t.source = 'refund' AND t.source_id = r.id AND t.kind = 'sent' AND a.kind = 'refund_payable') b ON true
+        WHERE CASE WHEN r.status = 'succeeded' AND r."to" = 'origin' THEN r.amount_minor ELSE 0 END <> coalesce(b.amount, 0)""",
+    # Owed back: refunds that are approved and have not left, and withdrawals from the moment they are asked for.
+    "refunds payable of customer": """
+        SELECT t.code || ' ' || page.currency, coalesce(o.owed, 0), coalesce(b.amount, 0) FROM (
+          SELECT tenant_id, seller_id, currency, sum(amount_minor) AS owed FROM invoices_refund
+          WHERE "to" = 'origin' AND (status IN ('approved', 'intended', 'unknown') OR status = 'requested' AND invoice_id IS NULL)
+          GROUP BY 1, 2, 3) o
+        FULL JOIN (
+          SELECT a.tenant_id, a.seller_id, a.currency, -sum(p.amount_minor) AS amount FROM billing_posting p
+          JOIN billing_account a ON a.id = p.account_id WHERE a.kind = 'refund_payable' GROUP BY 1, 2, 3) b
+          USING (tenant_id, seller_id, currency) AS page
+        JOIN tenants_tenant t ON t.id = page.tenant_id
+        WHERE coalesce(o.owed, 0) <> coalesce(b.amount, 0)""",
+    # What came in there by payments, less what refunds sent back; fees and corrections are booked by statements.
+    "cash of seller at provider": """
+        SELECT s.code || ' ' || page.kind || ' ' || page.currency, coalesce(o.came, 0), coalesce(b.amount, 0) FROM (
+          SELECT seller_id, currency, 'cash_' || provider AS kind, sum(amount) AS came FROM (
+            SELECT seller_id, currency, provider, amount_minor AS amount FROM invoices_payment
+            WHERE status IN ('succeeded', 'refunded') AND method IN ('alipay', 'wechat') UNION ALL
+            SELECT r.seller_id, r.currency, y.provider, -r.amount_minor FROM invoices_refund r
+            JOIN invoices_payment y ON y.id = r.payment_id
+            WHERE r.status = 'succeeded' AND r."to" = 'origin' AND y.method IN ('alipay', 'wechat')) each GROUP BY 1, 2, 3) o
+        FULL JOIN (
+          SELECT a.seller_id, a.currency, a.kind, sum(p.amount_minor) AS amount FROM billing_posting p
+          JOIN billing_account a ON a.id = p.account_id JOIN billing_ledgertransaction t ON t.id = p.transaction_id
+          WHERE a.kind IN ('cash_alipay', 'cash_wechat') AND t.source IN ('payment', 'refund') GROUP BY 1, 2, 3) b
+          USING (seller_id, currency, kind) AS page
+        JOIN tenants_seller s ON s.id = page.seller_id WHERE coalesce(o.came, 0) <> coalesce(b.amount, 0)""",
     "charge of line": """
         SELECT i.number || ' line ' || l.position, l.amount_minor, c.amount_minor FROM invoices_invoiceline l
         JOIN billing_charge c ON c.id = l.charge_id JOIN invoices_invoice i ON i.id = l.invoice_id
@@ -160,6 +244,7 @@ TRIGGERS = [
     "invoices_invoice_begins_as_draft",
     "invoices_invoice_right",
     "invoices_creditedcharge_sealed",
+    "invoices_withdrawncharge_sealed",
 ]
 
 

@@ -18,7 +18,7 @@ from billing.changing import Changed
 from billing.models import Change, Charge, PlanVersion, Subscription
 from billing.orders import Order
 from invoices import announcing, changed, collection, drafting, issuing
-from invoices.models import CreditNote, Invoice, InvoiceLine
+from invoices.models import CreditNote, Invoice, InvoiceLine, Refund
 from tenants.models import Member, Tenant, User
 
 
@@ -41,6 +41,7 @@ class Preview:
     lines: list[InvoiceLine]
     credit_notes: list[CreditNote]
     charges: list[Charge] = field(default_factory=list)
+    refunds: list[Refund] = field(default_factory=list)
 
     @property
     def total_minor(self) -> int:
@@ -102,6 +103,14 @@ def cancel(subscription: Subscription, *, when: str = "period_end", at: datetime
 
 
 @transaction.atomic
+def end(subscription: Subscription, *, at: datetime) -> Confirmed:
+    """End a subscription at once because its bills are not paid. No member confirms it, so nothing is deducted for it."""
+    _up_to_date(subscription, at=at)
+    changed = changing.cancel(subscription, when="now", at=at, by=None)
+    return _bill(subscription, changed.change, changed.charges, at=at, by=None, pays=False)
+
+
+@transaction.atomic
 def keep(subscription: Subscription, *, at: datetime, by: User | None) -> Confirmed:
     """Withdraw a cancellation and what else waits."""
     _up_to_date(subscription, at=at)
@@ -148,6 +157,7 @@ def papers(confirmed: Confirmed) -> Preview:
         list(lines.order_by("invoice", "position")),
         list(CreditNote.objects.filter(pk__in=confirmed.credit_notes).select_related("invoice").order_by("pk")),
         list(charges.select_related("price").order_by("pk")) if cause else [],
+        list(Refund.objects.filter(credit_note__in=confirmed.credit_notes).select_related("payment").order_by("pk")),
     )
 
 
@@ -166,14 +176,20 @@ def _of(subscription: Subscription, changed: Changed, *, at: datetime, by: User 
 
 
 def _bill(
-    subscription: Subscription, change: Change | None, charges: Sequence[int], *, at: datetime, by: User | None
+    subscription: Subscription,
+    change: Change | None,
+    charges: Sequence[int],
+    *,
+    at: datetime,
+    by: User | None,
+    pays: bool = True,
 ) -> Confirmed:
     """Make the documents of a confirmation at once and alone, and pay them where the way of payment allows it."""
     current = Subscription.objects.select_related("version", "seller").get(pk=subscription.pk)
     origin = change.cause if change else f"start:{subscription.pk}"
     drafted = drafting.draft_alone(charges, origin=origin, at=at) if charges else drafting.Drafted([], [])
     issued = issuing.issue(drafted.invoices, at=at, by=by)
-    if _pays(current, by):
+    if pays and _pays(current, by):
         announcing.confirmed(current, at=at)
         collection.pay_confirmed(issued, at=at, by=by)
     if change:

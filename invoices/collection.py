@@ -6,7 +6,7 @@ than it said. A bill that may not be deducted stays open, for the customer to pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,11 +17,11 @@ from django.utils.translation import gettext as _
 from billing import subscriptions, wallets
 from billing.formatting import money
 from billing.models import Subscription, Wallet
-from invoices import allowing, taking, telling
+from invoices import allowing, debiting, taking, telling
 from invoices.allowing import Held
 from invoices.models import Invoice, InvoiceLine, Payment
 from invoices.models.documents import InvoiceQuerySet
-from invoices.payments import lock_overdue, restore_service
+from invoices.payments import lock_overdue, refuse_under_way, restore_service
 from invoices.taking import Basis, Right
 from tenants.bulk import among
 from tenants.errors import Invalid, WrongState
@@ -46,17 +46,18 @@ def pay_now(
 ) -> Payment:
     """Pay a bill, or `amount` minor units of it, from the balance, because a member says so: no notice is needed (rule 16).
 
-    Raises WrongState for a bill that is not open, Invalid for an amount above what is due, and NotEnough, having taken
-    nothing, when the balance is too low.
+    Raises WrongState for a bill that is not open, UnderWay while a payment at a provider is under way for it (abandon that
+    first), Invalid for an amount above what is due, and NotEnough, having taken nothing, when the balance is too low.
     """
     if method != Payment.Method.WALLET:
         raise Invalid(
             _("Bills can be paid from the balance here; a bank transfer is recorded when it came in."), field="method"
         )
-    wallet, bills = _locked([invoice.pk])
+    wallet, bills = _locked([invoice.pk], at)
     if not bills or wallet is None:
         raise WrongState(_("Only an issued bill that is not settled can be paid."))
     (bill,) = bills
+    refuse_under_way([bill.pk])
     wanted = bill.due_minor if amount is None else amount
     if not 0 < wanted <= bill.due_minor:
         raise Invalid(
@@ -73,16 +74,28 @@ def pay_now(
 
 
 @transaction.atomic
-def pay_confirmed(invoice_ids: Iterable[int], *, at: datetime, by: User | None) -> list[int]:
-    """Pay bills of a confirmed purchase at once where the way of payment is the balance; return those that were paid.
+def pay_together(wanted: Mapping[int, int], *, at: datetime, by: User | None) -> list[int]:
+    """Pay minor units of several bills (by id) from the balance, all or none, as `pay_now` does; return what was paid."""
+    bills = Invoice.objects.select_related("tenant", "seller").in_bulk(list(wanted))
+    return [pay_now(bills[pk], at=at, by=by, amount=wanted[pk]).amount_minor for pk in sorted(wanted)]
 
-    Each is paid whole; one for which the balance is too low stays open and is tried again when it is topped up.
+
+@transaction.atomic
+def pay_confirmed(invoice_ids: Iterable[int], *, at: datetime, by: User | None) -> list[int]:
+    """Pay bills of a confirmed purchase at once where they are paid by themselves; return those that were paid.
+
+    Each is paid whole; one for which the balance is too low stays open and is tried again when it is topped up. Under a
+    deduction agreement the debit is intended here, and called for after the commit (`debiting.finish`, or the next tick).
     """
     paid = []
     for pk in sorted(invoice_ids):
-        wallet, bills = _locked([pk])
+        wallet, bills = _locked([pk], at)
         for bill in bills:
-            if wallet is None or bill.pays != Pays.WALLET or not bill.due_minor:
+            if not bill.due_minor or taking.under_way([pk]):
+                continue
+            if bill.pays == Pays.MANDATE:
+                debiting.confirm(bill, at=at, by=by)
+            if wallet is None or bill.pays != Pays.WALLET:
                 continue
             payment = taking.take(bill, wallet, bill.due_minor, Right(basis=Basis.CONFIRMED), at=at, by=by)
             if payment.status == Payment.Status.SUCCEEDED:
@@ -91,14 +104,14 @@ def pay_confirmed(invoice_ids: Iterable[int], *, at: datetime, by: User | None) 
     return paid
 
 
-def _locked(invoice_ids: Sequence[int]) -> tuple[Wallet | None, list[Invoice]]:
+def _locked(invoice_ids: Sequence[int], at: datetime) -> tuple[Wallet | None, list[Invoice]]:
     """Lock the wallet of these bills of one payer, then the bills that are open, by ascending id."""
     named = Invoice.objects.filter(among("pk", invoice_ids)).order_by("pk").first()
     if named is None:
         return None, []
     lock_overdue([named.tenant_id])
-    wallet = wallets.lock(named.tenant_id, named.seller_id, named.currency)
-    bills = Invoice.objects.open().filter(
+    wallet = wallets.lock(named.tenant_id, named.seller_id, named.currency, at=at)
+    bills = Invoice.objects.owed().filter(
         among("pk", invoice_ids), tenant=named.tenant_id, seller=named.seller_id, currency=named.currency
     )
     locked = bills.select_for_update(of=("self",), no_key=True).select_related("tenant", "seller").order_by("pk")
@@ -118,19 +131,23 @@ def collect(*, at: datetime, tenants: Sequence[int] | None = None) -> Collected:
         bills = bills.filter(among("tenant", tenants))
     sides = sorted(set(bills.values_list("tenant_id", "seller_id", "currency")))
     lock_overdue(side[0] for side in sides)
-    held = {side: wallets.lock(*side) for side in sides}
+    held = {side: wallets.lock(*side, at=at) for side in sides}
     locked = bills.select_for_update(of=("self",), no_key=True).select_related("tenant", "seller").order_by("pk")
-    for bill in sorted(locked, key=lambda bill: (bill.due_on, bill.pk)):
+    ripe = sorted(locked, key=lambda bill: (bill.due_on, bill.pk))
+    busy = taking.under_way(bill.pk for bill in ripe)
+    done.held += len(busy)
+    for bill in ripe:
         wallet = held.get((bill.tenant_id, bill.seller_id, bill.currency))
-        if wallet is not None:
+        if wallet is not None and bill.pk not in busy:
             _deduct(bill, wallet, done, at)
     return done
 
 
 def to_collect(at: datetime) -> InvoiceQuerySet:
-    """Return the open bills whose day of deduction has come, and those that were confirmed and could not be paid."""
+    """Return the open bills whose day of deduction from the balance has come, and those that were confirmed and could not
+    be paid."""
     vain = Payment.objects.filter(invoice=OuterRef("pk"), basis=Basis.CONFIRMED, status=Payment.Status.FAILED)
-    automatic = Invoice.objects.open().filter(pays__in=[Pays.WALLET, Pays.MANDATE], due_minor__gt=0)
+    automatic = Invoice.objects.open().filter(pays=Pays.WALLET, due_minor__gt=0)
     return automatic.filter(Q(charge_at__lte=at) | Exists(vain))
 
 
@@ -142,11 +159,11 @@ def payers_to_collect(at: datetime) -> QuerySet[Tenant]:
 def _deduct(bill: Invoice, wallet: Wallet, done: Collected, at: datetime) -> None:
     if taking.was_tried(bill, wallet):
         return
-    right = allowing.right(bill, at=at)
+    right = allowing.right(bill, at=at, hold=True)
     if isinstance(right, Held):
         done.held += 1
         return
-    payment = taking.take(bill, wallet, bill.due_minor, right, at=at, by=None)
+    payment = taking.take(bill, wallet, bill.claimable_minor, right, at=at, by=None)
     if payment.status == Payment.Status.SUCCEEDED:
         done.paid += 1
         restore_service(bill.tenant, at=at)

@@ -19,6 +19,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from billing.models import Change, PlanVersion, Redemption, Subscription, Wallet
+from billing.weighing import Weight
 from invoices import changed, checkout, wishes
 from invoices.checkout import Confirmed, Preview
 from invoices.next_bill import NextBill, next_bill
@@ -58,6 +59,7 @@ class Offer:
     balance_after: int | None
     until: datetime
     held: str
+    weight: Weight
 
 
 def look(subscription: Subscription, wish: Wish, *, at: datetime, by: User | None) -> Offer:
@@ -66,7 +68,7 @@ def look(subscription: Subscription, wish: Wish, *, at: datetime, by: User | Non
         before = _read(subscription)
         next_before, balance_before = next_bill(before, at=at), _balance(before)
         last = _last(before)
-        confirmed = wishes.carry_out(wish, before, at=at, by=by)
+        confirmed, weight = wishes.weigh(wish, before, at=at, by=by)
         after = _read(subscription)
         papers = checkout.papers(confirmed)
         offer = Offer(
@@ -83,6 +85,7 @@ def look(subscription: Subscription, wish: Wish, *, at: datetime, by: User | Non
             balance_after=_balance(after),
             until=at + HELD,
             held=_hold(after, wish, papers, last, at=at, by=by),
+            weight=weight,
         )
         transaction.set_rollback(True)
     return offer
@@ -117,10 +120,27 @@ def confirm(
 def _confirm(
     subscription: Subscription, wish: Wish, held: str, *, at: datetime, by: User | None, reason: str
 ) -> Confirmed:
-    shown = _shown(held)
     # One order of locks everywhere: the payer, then the contract.
     Tenant.objects.select_for_update(no_key=True).get(pk=subscription.payer_id)
     locked = Subscription.objects.select_for_update(no_key=True).get(pk=subscription.pk)
+    held_at, mark = agreed(locked, wish, held, at=at, by=by)
+    done = wishes.carry_out(wish, locked, at=held_at, by=by)
+    if fingerprint(checkout.papers(done), _read(locked)) != mark:
+        raise StalePreview(
+            _("It would no longer come out as it was shown. Nothing was changed; please look at it again.")
+        )
+    if reason:
+        target = f"subscription:{locked.pk}"
+        audit.record(f"subscription.{wish.do}_for", tenant=locked.tenant_id, target=target, at=at, by=by, reason=reason)
+    return done
+
+
+def agreed(locked: Subscription, wish: Wish, held: str, *, at: datetime, by: User | None) -> tuple[datetime, str]:
+    """Return the instant from which a wish that was shown counts, and the fingerprint of what was shown.
+
+    Raises StalePreview where the price is held no longer, belongs to something else, or the contract has changed since.
+    """
+    shown = _shown(held)
     if shown.get("of") != locked.pk or shown.get("wish") != wish.said() or shown.get("by") != (by.pk if by else None):
         raise StalePreview(_("This confirmation belongs to something else. Nothing was changed; please look again."))
     seen_at = datetime.fromisoformat(shown["at"])
@@ -130,15 +150,7 @@ def _confirm(
         raise StalePreview(
             _("Somebody has changed this contract meanwhile. Nothing was changed by you; please look again.")
         )
-    done = wishes.carry_out(wish, locked, at=_moment(locked, wish, seen_at, at), by=by)
-    if fingerprint(checkout.papers(done), _read(locked)) != shown["sha256"]:
-        raise StalePreview(
-            _("It would no longer come out as it was shown. Nothing was changed; please look at it again.")
-        )
-    if reason:
-        target = f"subscription:{locked.pk}"
-        audit.record(f"subscription.{wish.do}_for", tenant=locked.tenant_id, target=target, at=at, by=by, reason=reason)
-    return done
+    return moment(locked, wish, seen_at, at), shown["sha256"]
 
 
 def fingerprint(papers: Preview, after: Subscription) -> str:
@@ -184,6 +196,12 @@ def shown_total(held: str) -> int | None:
         return None
 
 
+def seen(held: str) -> tuple[datetime, str]:
+    """Return when something was shown and its fingerprint; raise StalePreview where it cannot be read."""
+    shown = _shown(held)
+    return datetime.fromisoformat(shown["at"]), shown["sha256"]
+
+
 def _hold(after: Subscription, wish: Wish, papers: Preview, last: int, *, at: datetime, by: User | None) -> str:
     said = {"of": after.pk, "by": by.pk if by else None, "wish": wish.said(), "at": at.isoformat()}
     seen = {"last": last, "total": papers.total_minor, "sha256": fingerprint(papers, after)}
@@ -197,7 +215,7 @@ def _shown(held: str) -> dict[str, Any]:
         raise StalePreview(_("This confirmation cannot be read. Nothing was changed; please look again.")) from None
 
 
-def _moment(s: Subscription, wish: Wish, seen_at: datetime, at: datetime) -> datetime:
+def moment(s: Subscription, wish: Wish, seen_at: datetime, at: datetime) -> datetime:
     """Return the instant from which the change counts: now; where seconds cost money, that of the price shown.
 
     Never one of another local day, nor one before something that has fallen due since.

@@ -11,10 +11,13 @@ from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from billing import ledger, wallets
-from billing.models import Account
+from billing.lots import LotMove
+from billing.models import Account, Posting
+from invoices import freezing, recovering
 from invoices.issuing import buyer_copy, seller_copy, series_of
 from invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, NumberSeries
 from invoices.payments import restore_service
+from invoices.splitting import Funds, in_bill, places, split
 from invoices.tax import LineTax, credit_tax
 from tenants import audit
 from tenants.errors import Invalid, WrongState
@@ -23,6 +26,9 @@ from usage.periods import local_day
 
 Kind = Account.Kind
 Status = Invoice.Status
+OWED = (Status.OPEN, Status.UNCOLLECTIBLE)
+# Where the part of a bill goes back to that was paid neither from the balance nor by a gift.
+TO_WALLET, TO_ORIGIN = "wallet", "origin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +41,19 @@ class Part:
 
 @transaction.atomic
 def credit(
-    invoice: Invoice, *, reason: str, at: datetime, by: User | None, amounts: Mapping[int, int] | None = None
+    invoice: Invoice,
+    *,
+    reason: str,
+    at: datetime,
+    by: User | None,
+    amounts: Mapping[int, int] | None = None,
+    returns: str = TO_WALLET,
 ) -> CreditNote:
     """Issue a credit note over an issued invoice: all of it that is left, or `amounts` (minor units by line id).
 
     An amount is on the line's own side: with tax when prices include it, else without. What is still owed is lowered
-    first; only what was paid returns, to the customer's wallet. Tax follows CONTRACTS rule 12, so that a full credit
-    returns exactly the tax. Raises WrongState for a draft or when nothing is left, and Invalid, naming the line, for more
+    first; only what was paid returns, where `returns` says (see `write`). Tax follows CONTRACTS rule 12, so that a full
+    credit returns exactly the tax. Raises WrongState for a draft or when nothing is left, and Invalid, naming the line, for more
     than is left of it.
     """
     if not reason.strip():
@@ -55,7 +67,7 @@ def credit(
     )
     if locked.status not in (Status.OPEN, Status.PAID, Status.UNCOLLECTIBLE):
         raise WrongState(_("Only an issued bill can be credited; a draft is simply discarded."))
-    return write(series, locked, _parts(locked, amounts), reason=reason, at=at, by=by)
+    return write(series, locked, _parts(locked, amounts), reason=reason, at=at, by=by, returns=returns)
 
 
 def write(
@@ -67,15 +79,23 @@ def write(
     at: datetime,
     by: User | None,
     first: CreditNote | None = None,
+    returns: str = TO_WALLET,
 ) -> CreditNote:
     """Issue a credit note over parts of a bill; the caller has locked the wallet, the series and the bill, in this order.
 
-    `first` is the note that began a sum which falls on several bills.
+    `first` is the note that began a sum which falls on several bills. What was paid returns in the ratio in which the bill
+    was paid with money and with gifts (`splitting.split`): gifts and balance go back where they came from; the part that
+    came from outside goes into the balance (`returns` is "wallet") or stands on REFUND_PAYABLE ("origin") until a refund
+    pays it out: `owed_back(note)` says how much that is.
     """
     note = _write(series, invoice, _exactly(invoice, parts), reason, at, by, first)
+    back = split(note.returned_minor, in_bill(invoice)) if note.returned_minor else Funds()
+    lots = places(invoice, back, note) if back.balance or back.gift else []
+    owed = note.total_minor - note.returned_minor
+    recovering.recover(invoice, owed, source="credited_loss", source_id=note.pk, at=at)
     _settle(invoice, note, at)
     restore_service(invoice.tenant, at=at)
-    ledger.post([_entry(note)])
+    ledger.post([_entry(note, back, returns, lots)])
     audit.record(
         "invoice.credited",
         tenant=invoice.tenant,
@@ -91,6 +111,12 @@ def write(
 def void(invoice: Invoice, *, reason: str, at: datetime, by: User | None) -> CreditNote:
     """Undo an issued invoice entirely: a credit note over all that is left of it."""
     return credit(invoice, reason=reason, at=at, by=by)
+
+
+def owed_back(note: CreditNote) -> int:
+    """Return what a note put on REFUND_PAYABLE, in minor units: what refunds of it may pay out in all."""
+    posted = Posting.objects.filter(transaction__source="credit_note", transaction__source_id=note.pk)
+    return -posted.filter(account__kind=Kind.REFUND_PAYABLE).aggregate(sum=Sum("amount_minor", default=0))["sum"]
 
 
 def left_of(line: InvoiceLine, *, inclusive: bool) -> int:
@@ -192,13 +218,15 @@ def _settle(invoice: Invoice, note: CreditNote, at: datetime) -> None:
     invoice.paid_minor -= note.returned_minor
     if invoice.credited_minor == invoice.total_minor:
         invoice.status = Status.VOID
-    elif invoice.total_minor == invoice.credited_minor + invoice.paid_minor and invoice.status == Status.OPEN:
+    elif invoice.total_minor == invoice.credited_minor + invoice.paid_minor and invoice.status in OWED:
         invoice.status, invoice.paid_at = Status.PAID, at
-    invoice.save(update_fields=["credited_minor", "paid_minor", "status", "paid_at"])
+    freezing.clip(invoice)
+    invoice.save(update_fields=["credited_minor", "paid_minor", "status", "paid_at", "frozen_minor"])
 
 
-def _entry(note: CreditNote) -> ledger.Entry:
+def _entry(note: CreditNote, back: Funds, returns: str, lots: Sequence[LotMove]) -> ledger.Entry:
     """Return the booking of a credit note: less revenue and tax, less owed; what was paid is the customer's again."""
+    to_origin = back.outside if returns == TO_ORIGIN else 0
     return ledger.Entry(
         seller_id=note.seller_id,
         currency=note.currency,
@@ -211,6 +239,9 @@ def _entry(note: CreditNote) -> ledger.Entry:
             (Kind.REVENUE_DEFERRED, note.total_minor - note.tax_minor),
             (Kind.TAX_PAYABLE, note.tax_minor),
             (Kind.RECEIVABLE, note.returned_minor - note.total_minor),
-            (Kind.WALLET, -note.returned_minor),
+            (Kind.WALLET, to_origin - back.paid),
+            (Kind.WALLET_GIFT, -back.gift),
+            (Kind.REFUND_PAYABLE, -to_origin),
         ),
+        lots=lots,
     )

@@ -12,7 +12,7 @@ from billing import granting
 from billing.granting import Applied, Granted
 from billing.models import BillingPeriod
 from billing.models.catalogue import Interval
-from invoices.grouping import Group, Waiting
+from invoices.grouping import CAP, Group, Waiting
 from invoices.totals import Offer, take_off
 
 RANK = {name: rank for rank, name in enumerate(Interval.values)}
@@ -29,6 +29,8 @@ class _Offers:
     budgets: dict[int, int] = field(default_factory=dict)
     # Coupons that give once, and do so elsewhere.
     elsewhere: set[int] = field(default_factory=set)
+    # What caps take off lines: a coupon gives on what is left.
+    capped: Mapping[int, int] = field(default_factory=dict)
 
 
 def apply(groups: Sequence[Group], *, held: bool = True, only: Mapping[int, set[int]] | None = None) -> None:
@@ -64,6 +66,8 @@ def _offers(granted: Sequence[Granted], groups: Sequence[Group], held: bool) -> 
     offers.elsewhere = granting.held(once) if held and once else set()
     budgets = {one.coupon_id: one.coupon__budget_minor for one in granted if one.coupon__budget_minor is not None}
     offers.budgets = granting.left_of(budgets) if budgets else {}
+    caps = [c.pk for c in lines if c.reason == CAP]
+    offers.capped = granting.capped(caps) if caps else {}
     _count_given(offers, [one.pk for one in granted if one.coupon__amount_minor is not None and not one.once])
     return offers
 
@@ -103,7 +107,7 @@ def _holds(whole: BillingPeriod, instant: datetime) -> bool:
 def _discount(
     group: Group, lines: Sequence[Waiting], granted: Sequence[Granted], offers: _Offers, allowed: set[int] | None
 ) -> None:
-    left = [charge.amount_minor for charge in lines]
+    left = [charge.amount_minor - offers.capped.get(charge.pk, 0) for charge in lines]
     for one in granted:
         if one.once and (one.pk in offers.elsewhere or (allowed is not None and one.pk not in allowed)):
             continue
@@ -128,7 +132,12 @@ def _offer(one: Granted, lines: Sequence[Waiting], offers: _Offers) -> Offer:
 
 def _part(one: Granted, charge: Waiting, whole: BillingPeriod) -> int | None:
     """Return the period that a line's share of a coupon belongs to; 0 where it gives once and for all."""
-    if charge.amount_minor <= 0 or not one.covers(charge.code) or not one.lasts(_first_day(whole)):
+    if (
+        charge.amount_minor <= 0
+        or charge.reason == CAP
+        or not one.covers(charge.code)
+        or not one.lasts(_first_day(whole))
+    ):
         return None
     return 0 if one.once else whole.pk
 

@@ -1,14 +1,16 @@
-"""The contact's form: what a company may change about those who receive its bills."""
+"""The forms of a company's own settings: who receives its bills, and above which amount a purchase needs a second person."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from billing.money import Money
 from invoices.pages.visit import Visit
-from tenants.models import Contact
+from tenants.models import Contact, Tenant
 from tenants.profiles import CONTACT_FIELDS, NewContact
 
 
@@ -28,6 +30,39 @@ class ContactForm(forms.ModelForm):
         found = super().clean() or self.cleaned_data
         if found.get("receives_bills") and not found.get("email"):
             self.add_error("email", _("Bills are sent by e-mail: give an address, or switch “receives bills” off."))
+        return found
+
+
+class LimitForm(forms.Form):
+    """Above which amount a purchase needs a second person of the company; empty for no limit."""
+
+    limit = forms.CharField(
+        label=_("limit"),
+        required=False,
+        max_length=20,
+        help_text=_(
+            "What counts is the higher of two figures, with tax: what is to pay at once, and what a year of it comes to."
+            " Empty: no limit."
+        ),
+    )
+
+    def __init__(self, tenant: Tenant, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.tenant = tenant
+        now = tenant.purchase_limit_minor
+        self.initial["limit"] = "" if now is None else str(Money(now, tenant.currency))
+
+    def clean_limit(self) -> int | None:
+        """Return minor units, or None for no limit."""
+        said = self.cleaned_data["limit"].replace(",", "").replace("¥", "").strip()
+        if not said:
+            return None
+        try:
+            found = Money.of(said, self.tenant.currency).minor
+        except ValueError:
+            raise forms.ValidationError(_("This is no amount: write digits, such as 36.00.")) from None
+        if found < 0:
+            raise forms.ValidationError(_("A limit is zero or more."))
         return found
 
 

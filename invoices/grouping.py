@@ -16,8 +16,10 @@ from invoices.tax import LineTax
 
 # (payer, seller, currency, way of payment)
 Side = tuple[int, int, str, str]
-KINDS = {"base": 0, "seat": 1, "module": 2, "service": 3, "usage": 4, "minimum": 5}
-LATE, CHANGE = str(Charge.Reason.LATE), str(Charge.Reason.CHANGE)
+KINDS = {"base": 0, "seat": 1, "module": 2, "service": 3, "usage": 4, "cap": 5, "minimum": 6}
+LATE, CHANGE, CAP = str(Charge.Reason.LATE), str(Charge.Reason.CHANGE), str(Charge.Reason.CAP)
+# What usage that came or went after its period makes: its line, and what a cap takes off it.
+AFTERWARDS = (LATE, CAP)
 
 
 class Waiting(NamedTuple):
@@ -142,9 +144,9 @@ def _late_on_the_next(groups: list[Group], zeros: Sequence[Waiting]) -> list[Gro
 
 
 def _waits(group: Group, zeros: Sequence[Waiting]) -> bool:
-    if group.amount_minor >= 0 or any(charge.reason != LATE for charge in group.charges):
+    if group.amount_minor >= 0 or any(charge.reason not in AFTERWARDS for charge in group.charges):
         return False
-    billed = {z.subscription_id for z in zeros if z.reason != LATE and z.due_on <= group.charge_on}
+    billed = {z.subscription_id for z in zeros if z.reason not in AFTERWARDS and z.due_on <= group.charge_on}
     late = {charge.subscription_id for charge in group.charges}
     return not late & billed and any(goes_on(charge) for charge in group.charges)
 
@@ -174,4 +176,5 @@ def _place(charge: Waiting) -> tuple[Any, ...]:
     """
     back = charge.reason == CHANGE and charge.amount_minor > 0
     kind = KINDS.get(charge.kind, 9)
-    return charge.subscription_id, charge.kind == "usage", charge.service_start_on, back, kind, charge.pk
+    is_used = charge.kind in ("usage", "cap")
+    return charge.subscription_id, is_used, charge.service_start_on, back, kind, charge.pk

@@ -26,6 +26,7 @@ from invoices.translating import Entry, Plans, entry_of
 from tenants import agreements, companies, profiles
 from tenants.errors import DomainError, Invalid
 from tenants.models import Seller, Tenant, User
+from tenants.models.agreements import RENEWS
 
 Status = CustomerImport.Status
 CHUNK = 500
@@ -214,7 +215,9 @@ def _subscribe(pairs: Sequence[tuple[Entry, Tenant]], report: Report, at: dateti
     buyers = [(entry, entry.purchase, tenant) for entry, tenant in pairs if entry.purchase]
     # Read anew: a version may have gone off sale since the file was checked.
     sold = PlanVersion.objects.select_related("plan").in_bulk({bought.version_id for _e, bought, _t in buyers})
-    orders = [Order(tenant=t, **bought.terms | {"version": sold[bought.version_id]}) for _e, bought, t in buyers]
+    # What they have was agreed elsewhere; doubles among it are found by the sweep.
+    terms = [bought.terms | {"version": sold[bought.version_id], "twice": None} for _e, bought, _t in buyers]
+    orders = [Order(tenant=t, **said) for said, (_e, _b, t) in zip(terms, buyers, strict=True)]
     outcomes = subscriptions.start(orders, at=at, by=by)
     for (entry, bought, tenant), outcome in zip(buyers, outcomes, strict=True):
         if outcome.refusal:
@@ -226,7 +229,7 @@ def _subscribe(pairs: Sequence[tuple[Entry, Tenant]], report: Report, at: dateti
                 seller=report.seller,
                 text=bought.consent,
                 text_version=bought.consent_version,
-                scope=f"subscription:{outcome.subscription.pk}",
+                scope=RENEWS,
                 at=at,
                 by=by,
             )

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from billing import granting, ledger
 from billing.models import Account
-from invoices import refreshing
+from invoices import examining, refreshing
 from invoices.models import Invoice, InvoiceLine, NumberSeries
 from tenants import audit
 from tenants.bulk import among, update_from
@@ -48,7 +48,7 @@ class Draft(NamedTuple):
 
 @transaction.atomic
 def issue(draft_ids: Iterable[int], *, at: datetime, by: User | None = None) -> list[int]:
-    """Issue drafts whose billing day has come; return the ids of those that were issued.
+    """Issue drafts whose billing day has come and that are not held; return the ids of those that were issued.
 
     Numbers are gapless in each series: the series is locked, as many numbers are given as there are drafts, and all of it
     commits or none. Seller and buyer are copied as they are now, and discounts are final from now on. An invoice of zero
@@ -60,8 +60,10 @@ def issue(draft_ids: Iterable[int], *, at: datetime, by: User | None = None) -> 
     # Series before invoices, by ascending id: the one order of locks.
     series = {seller.pk: _series(seller, local_day(at, seller.timezone).year) for seller in sellers}
     drafts = _ready(wanted, at)
+    if held := examining.examine([draft.pk for draft in drafts], at=at):
+        drafts = [draft for draft in drafts if draft.pk not in held]
     if refreshing.refresh([draft.pk for draft in sorted(drafts, key=_in_order)], at=at):
-        drafts = _ready(wanted, at)
+        drafts = _ready([draft.pk for draft in drafts], at)
     for seller in sellers:
         mine = [invoice for invoice in drafts if invoice.seller_id == seller.pk]
         if mine:
@@ -99,10 +101,13 @@ def buyer_copy(tenant: Tenant) -> dict[str, Any]:
 def series_of(seller: Seller, kind: str, year: int) -> NumberSeries:
     """Return a seller's number series, locked for the rest of the transaction."""
     suffix = {NumberSeries.Kind.CREDIT_NOTE: "C", NumberSeries.Kind.QUOTE: "Q"}.get(NumberSeries.Kind(kind), "")
-    NumberSeries.objects.get_or_create(
-        seller=seller, kind=kind, year=year, defaults={"prefix": f"{seller.number_prefix}{suffix}"}
-    )
-    return NumberSeries.objects.select_for_update(no_key=True).get(seller=seller, kind=kind, year=year)
+    named = {"seller": seller, "kind": kind, "year": year}
+    locked = NumberSeries.objects.select_for_update(no_key=True)
+    found = locked.filter(**named).first()
+    if found is None:
+        NumberSeries.objects.get_or_create(**named, defaults={"prefix": f"{seller.number_prefix}{suffix}"})
+        found = locked.get(**named)
+    return found
 
 
 def _series(seller: Seller, year: int) -> NumberSeries:

@@ -22,12 +22,14 @@ from xml.sax.saxutils import escape
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from billing import formatting
 from invoices.document import InvoiceDocument
-from invoices.pages import quoted
+from invoices.notice_document import NoticeDocument
+from invoices.pages import codes, quoted
 from invoices.pages.quoted import QuoteDocument
 from tenants import printable
 
@@ -58,12 +60,14 @@ from weasyprint.urls import URLFetcher  # noqa: E402
 
 # Blanks between tags would each become a box that is laid out and thrown away.
 BETWEEN_TAGS = re.compile(r">\s+<")
+# A code to scan says its own size, which no style sheet changes here.
+IN_MM, CODE_MM = re.compile(r'\b(width|height)="[\d.]+mm"'), 28
 LOGGER = logging.getLogger("weasyprint")
 # The watch below reads its warnings, however quiet the log is set.
 LOGGER.setLevel(logging.WARNING)
 
 
-def render(document: InvoiceDocument | QuoteDocument) -> bytes:
+def render(document: InvoiceDocument | QuoteDocument | NoticeDocument) -> bytes:
     """Return the document as PDF; the same document gives the same bytes.
 
     Raises `tenants.printable.Unprintable` with the characters named when one of them cannot be printed.
@@ -76,10 +80,12 @@ def render(document: InvoiceDocument | QuoteDocument) -> bytes:
     return pdf
 
 
-def markup(document: InvoiceDocument | QuoteDocument) -> str:
+def markup(document: InvoiceDocument | QuoteDocument | NoticeDocument) -> str:
     """Return the document as HTML in its own language."""
     if isinstance(document, QuoteDocument):
         return BETWEEN_TAGS.sub("><", quoted.markup(document))
+    if isinstance(document, NoticeDocument):
+        return BETWEEN_TAGS.sub("><", notice_markup(document))
     several_rates = len(document.taxes) > 1
     with translation.override(document.language.lower()):
         heading = document.title or (_("Credit note") if document.kind == "credit_note" else _("Bill"))
@@ -91,6 +97,14 @@ def markup(document: InvoiceDocument | QuoteDocument) -> str:
             "columns": 4 if several_rates else 3,
         }
         return BETWEEN_TAGS.sub("><", render_to_string("invoices/document.html", context))
+
+
+def notice_markup(document: NoticeDocument) -> str:
+    """Return the notice of a deduction as HTML, with the code that leads to its page."""
+    with translation.override(document.language.lower()):
+        code = IN_MM.sub(rf'\1="{CODE_MM}mm"', codes.drawn(document.address))
+        context = {"document": document, "heading": _("Charge notice"), "code": mark_safe(code)}
+        return render_to_string("invoices/notice.html", context)
 
 
 def facts(document: InvoiceDocument) -> list[tuple[str, str, str, str]]:

@@ -25,14 +25,14 @@ WITH drafts AS MATERIALIZED (SELECT id, tenant_id, created_at FROM invoices_invo
 waiting AS MATERIALIZED (
   SELECT r.id, r.subscription_id, r.redeemed_at, c.duration = 'once' AS once
   FROM billing_redemption r JOIN billing_coupon c ON c.id = r.coupon_id JOIN billing_subscription s ON s.id = r.subscription_id
-  WHERE r.used_up_at IS NULL AND s.payer_id IN (SELECT tenant_id FROM drafts)
+  WHERE r.used_up_at IS NULL AND r.undone_at IS NULL AND s.payer_id IN (SELECT tenant_id FROM drafts)
 )
 SELECT DISTINCT w.id, l.invoice_id, w.once,
   EXISTS (SELECT 1 FROM billing_applieddiscount a JOIN invoices_invoiceline x ON x.charge_id = a.charge_id
     WHERE a.redemption_id = w.id AND x.invoice_id = l.invoice_id)
 FROM waiting w CROSS JOIN LATERAL (
   SELECT x.invoice_id FROM billing_charge g JOIN invoices_invoiceline x ON x.charge_id = g.id
-  WHERE g.subscription_id = w.subscription_id AND x.amount_minor <> 0 OFFSET 0) l
+  WHERE g.subscription_id = w.subscription_id AND x.amount_minor <> 0 AND g.reason <> 'correction' OFFSET 0) l
 JOIN drafts d ON d.id = l.invoice_id
 WHERE w.once OR w.redeemed_at > d.created_at
 """

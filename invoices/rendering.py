@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from invoices import composing, parking
+from invoices import composing, crediting, parking
 from invoices.capitals import in_capitals
 from invoices.document import InvoiceDocument
 from invoices.models import CreditNote, Document, Invoice, Parked, Quote
@@ -149,10 +149,13 @@ def _line(line: Any) -> dict[str, Any]:
 
 def _credit_payload(note: CreditNote) -> dict[str, Any]:
     chinese = note.language.startswith("zh") and note.currency == "CNY"
+    back = crediting.owed_back(note)
     return {
         "tenant": note.tenant.name_in(note.language),
         "path": f"/c/{note.tenant.code}/bills/{note.invoice_id}/",
         "number": note.number,
+        "back_minor": back,
+        "to_balance_minor": note.returned_minor - back,
         "refers_to": note.invoice.number,
         "currency": note.currency,
         "total_minor": note.total_minor,

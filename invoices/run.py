@@ -18,7 +18,7 @@ from django.db.models import F, Q
 
 from billing import closing
 from billing.models import Subscription
-from invoices import announcing, collection, drafting, issuing, parking
+from invoices import announcing, collection, drafting, examining, issuing, parking
 from invoices.models import BillingRun, Invoice, Parked
 from tenants.models import Tenant, User
 
@@ -166,7 +166,8 @@ def _close(chunk: list[tuple[int, int]], at: datetime, tally: _Tally) -> None:
 
 def _draft(payers: list[int], at: datetime, tally: _Tally) -> None:
     def work(part: Sequence[int]) -> None:
-        drafting.draft(part, at=at)
+        # Held as soon as it is known: a deduction may wait five days for its notice.
+        examining.examine(drafting.draft(part, at=at), at=at)
         parking.resolve(part, stages=[Stage.DRAFT], at=at)
 
     _halving(

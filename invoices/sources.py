@@ -42,7 +42,7 @@ def credited(charge_ids: Iterable[int]) -> dict[int, int]:
     ids = list(charge_ids)
     so_far: dict[int, int] = defaultdict(int)
     so_far.update(InvoiceLine.objects.filter(among("charge", ids)).values_list("charge", "credited_minor"))
-    lines = ChargeCredit.objects.filter(among("charge", ids), credit__line__isnull=False).order_by()
+    lines = ChargeCredit.objects.filter(among("charge", ids), credit__line__isnull=False, undone_at=None).order_by()
     for charge, amount in lines.values_list("charge").annotate(sum=Sum("amount_minor")):
         so_far[charge] += amount
     return so_far
@@ -83,7 +83,7 @@ def bills_behind(invoice_id: int) -> list[tuple[int, int | None, int]]:
 
     What came from a charge inside a credit note came from the bills of that note, and from no line of them.
     """
-    credits = ChargeCredit.objects.filter(credit__line__invoice=invoice_id, amount_minor__gt=0)
+    credits = ChargeCredit.objects.filter(credit__line__invoice=invoice_id, amount_minor__gt=0, undone_at=None)
     came = {row.charge_id: _with_tax(row) for row in credits.select_related("charge")}
     lines = InvoiceLine.objects.filter(among("charge", came)).exclude(invoice=invoice_id)
     found: list[tuple[Any, int, int | None, int]] = list(

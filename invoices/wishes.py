@@ -7,11 +7,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
+from billing import weighing
 from billing.models import Subscription
 from billing.subscriptions import on_sale
-from invoices import checkout
+from billing.weighing import Weight
+from invoices import checkout, taking_back
 from invoices.checkout import Confirmed
 from tenants.errors import Invalid
 from tenants.models import User
@@ -27,6 +30,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "pause": (),
     "resume": (),
     "redeem": ("coupon",),
+    "undo": (),
 }
 WITH_WHEN = ("change_plan", "cancel")
 NAMES = ("plan", "when", "price", "quantity", "coupon")
@@ -68,9 +72,37 @@ def read(said: Mapping[str, str]) -> Wish:
     return Wish(do=do, **given)
 
 
+@transaction.atomic
 def carry_out(wish: Wish, subscription: Subscription, *, at: datetime, by: User | None) -> Confirmed:
-    """Do what is wished, with its documents and its payment; raise the verb's refusal."""
+    """Do what is wished, with its documents and its payment; raise the verb's refusal.
+
+    Raises AboveLimit, having done nothing, where the company lets no one person alone buy so much (`weighing`).
+    """
+    done, weight = weigh(wish, subscription, at=at, by=by)
+    weighing.refuse(subscription.tenant_id, subscription.currency, weight)
+    return done
+
+
+def weigh(wish: Wish, subscription: Subscription, *, at: datetime, by: User | None) -> tuple[Confirmed, Weight]:
+    """Do what is wished whatever the company's limit, and return what it weighs against it.
+
+    For what is taken back again (a preview), and for what a second person has approved (`approvals`).
+    """
+    if weighing.limit_of(subscription.tenant_id) is None:
+        return try_out(wish, subscription, at=at, by=by), Weight()
+    before = weighing.yearly(_fresh(subscription), at=at)
+    done = try_out(wish, subscription, at=at, by=by)
+    more = weighing.yearly(_fresh(subscription), done.change, at=at) - before
+    return done, Weight(max(0, checkout.papers(done).total_minor), max(0, more))
+
+
+def try_out(wish: Wish, subscription: Subscription, *, at: datetime, by: User | None) -> Confirmed:
+    """Do what is wished without asking how much it weighs: only for what is taken back at once."""
     return DOING[wish.do](wish, subscription, at, by)
+
+
+def _fresh(subscription: Subscription) -> Subscription:
+    return Subscription.objects.select_related("seller", "version", "plan").get(pk=subscription.pk)
 
 
 def _change_plan(wish: Wish, subscription: Subscription, at: datetime, by: User | None) -> Confirmed:
@@ -95,4 +127,5 @@ DOING: Mapping[str, Callable[[Wish, Subscription, datetime, User | None], Confir
     "pause": lambda _wish, s, at, by: checkout.pause(s, at=at, by=by),
     "resume": lambda _wish, s, at, by: checkout.resume(s, at=at, by=by),
     "redeem": lambda wish, s, at, by: checkout.redeem(s, wish.coupon, at=at, by=by),
+    "undo": lambda _wish, s, at, by: taking_back.undo(s, at=at, by=by),
 }

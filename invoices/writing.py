@@ -11,7 +11,7 @@ from billing import granting
 from billing.models import Charge
 from invoices import discounting, sources
 from invoices.grouping import Group, Waiting
-from invoices.models import Invoice, InvoiceLine
+from invoices.models import BillHold, Invoice, InvoiceLine
 from tenants.bulk import among, copy_in, mark, reserve, update_from
 from tenants.models import Tenant
 
@@ -75,9 +75,10 @@ def write(groups: Sequence[Group], payers: Mapping[int, Tenant], *, at: datetime
 
 
 def undo(drafts: Sequence[int]) -> int:
-    """Delete drafts that the caller has locked and free their charges."""
+    """Delete drafts that the caller has locked and free their charges; a hold waits for the draft to be written anew."""
     freed = _clear(drafts)
     Charge.objects.filter(among("pk", freed)).update(taken_at=None)
+    BillHold.objects.filter(among("invoice", drafts)).update(invoice=None)
     return Invoice.objects.filter(among("pk", drafts)).delete()[0]
 
 

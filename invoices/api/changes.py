@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
@@ -14,15 +16,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import migrating
-from billing.api.fields import Exact
+from billing.api.fields import Amount, Exact
 from billing.api.plans import of_seller
 from billing.models import Change, Subscription
 from billing.money import Money, plain
-from invoices import changed, confirming, wishes
+from billing.weighing import AboveLimit
+from invoices import changed, confirming, debiting, purchasing, taking_back, wishes
+from invoices.api import hands
 from invoices.api.bills import LineView
 from invoices.checkout import Confirmed
 from invoices.confirming import Offer
-from invoices.models import CreditNote, Invoice
+from invoices.models import CreditNote, Invoice, OperatorAct, PurchaseRequest
 from tenants.api import frame
 from tenants.api.frame import Strict
 from tenants.errors import NotAllowed, NotFound
@@ -117,6 +121,24 @@ class ConfirmedView(serializers.Serializer[Any]):
     credit_notes = serializers.ListField(child=serializers.CharField())
 
 
+class RequestView(serializers.Serializer[PurchaseRequest]):
+    """A purchase that waits for a second person of the company. `total` is asked for at once, `yearly` what a year costs more."""
+
+    id = serializers.IntegerField()
+    state = serializers.ChoiceField(PurchaseRequest.State.choices)
+    wish = serializers.JSONField()
+    currency = serializers.CharField()
+    total = Amount("total_minor")
+    yearly = Amount("yearly_minor")
+    limit = Amount("limit_minor")
+    asked_by = serializers.CharField(source="asked_by_name")
+    asked_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    decided_by = serializers.CharField(source="decided_by_name")
+    decided_at = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField()
+
+
 class ChangeFilter(filters.FilterSet):
     class Meta:
         model = Change
@@ -134,19 +156,42 @@ class Changes(frame.Rows, generics.ListCreateAPIView[Change]):
         found = super().get_queryset()
         return found.filter(subscription=own(self.request, self.kwargs["pk"])) if "pk" in self.kwargs else found.none()
 
-    @extend_schema(request=ConfirmBody, responses={201: ConfirmedView})
+    @extend_schema(request=ConfirmBody, responses={201: ConfirmedView, 202: RequestView})
     @frame.once
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Confirm a change: it is billed at once and alone, and paid at once where the subscription is paid from the balance."""
+        """Confirm a change: it is billed at once and alone, and paid at once where the subscription is paid from the balance.
+
+        Above the company's own limit nothing is done: a member has to approve it first, and the answer is 202 with the request.
+        """
         said = dict(frame.checked(ConfirmBody(data=request.data)))
         held, subscription = said.pop("held", ""), own(request, kwargs["pk"])
-        wish = wish_of(said)
         require_payer(request, subscription)
-        now = timezone.now()
-        if held:
-            done = confirming.confirm(subscription, wish, held, at=now, by=None)
-        else:
-            done = wishes.carry_out(wish, subscription, at=now, by=None)
+        told = changed_by_hand if frame.is_operator(request) else changed_by_customer
+        return told(subscription, wish_of(said), held, request)
+
+
+class UndoView(serializers.Serializer[Any]):
+    """Until when the last purchase can be taken back; null where there is none, or not any more."""
+
+    until = serializers.DateTimeField(allow_null=True)
+
+
+class Undo(frame.Endpoint):
+    """Takes the last purchase of a subscription back."""
+
+    @extend_schema(responses=UndoView)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Say until when the last purchase can be taken back."""
+        until = taking_back.until(own(request, kwargs["pk"]), timezone.now())
+        return Response(UndoView({"until": until}).data)
+
+    @extend_schema(request=None, responses={201: ConfirmedView})
+    @frame.once
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Take the last purchase back entirely, within its plan's hours and while it is unused; money goes back as it came."""
+        subscription = own(request, kwargs["pk"])
+        require_payer(request, subscription)
+        done = taking_back.undo(subscription, at=timezone.now(), by=None)
         return Response(ConfirmedView(confirmed(done)).data, 201)
 
 
@@ -160,6 +205,52 @@ class Previews(frame.Endpoint):
         wish = wish_of(frame.checked(WishBody(data=request.data)))
         offer = confirming.look(own(request, kwargs["pk"]), wish, at=timezone.now(), by=None)
         return Response(PreviewView(previewed(offer)).data)
+
+
+def changed_by_customer(subscription: Subscription, wish: wishes.Wish, held: str, request: Request) -> Response:
+    """Do what a customer's program confirms; above the company's own limit ask for it."""
+    now = timezone.now()
+    try:
+        if held:
+            done = confirming.confirm(subscription, wish, held, at=now, by=None)
+        else:
+            done = wishes.carry_out(wish, subscription, at=now, by=None)
+    except AboveLimit:
+        asked = purchasing.ask(subscription, wish, held, at=now, by=None, by_name=request.auth.name)
+        return Response(RequestView(asked).data, 202)
+    transaction.on_commit(partial(debiting.finish, done.invoices, at=now), robust=True)
+    return Response(ConfirmedView(confirmed(done)).data, 201)
+
+
+def changed_by_hand(subscription: Subscription, wish: wishes.Wish, held: str, request: Request) -> Response:
+    """Change a contract for its customer, as an act by hand: above the seller's limit it waits for one of its people."""
+    now = timezone.now()
+    held = held or confirming.look(subscription, wish, at=now, by=None).held
+    confirming.agreed(subscription, wish, held, at=now, by=None)
+    seen_at, mark = confirming.seen(held)
+    act, made = hands.do(
+        request,
+        kind=OperatorAct.Kind.CONTRACT,
+        tenant=subscription.tenant,
+        seller=subscription.seller,
+        currency=subscription.currency,
+        target=f"subscription:{subscription.pk}",
+        wish={"subscription": subscription.pk, "wish": wish.said(), "seen_at": seen_at.isoformat(), "mark": mark},
+        reason=_("changed by a program of the seller"),
+    )
+    if made is None:
+        return Response(hands.ActView(act).data, 202)
+    change = Change.objects.filter(pk=made).first() if act.made.startswith("change:") else None
+    return Response(ConfirmedView(confirmed(done_of(subscription, change))).data, 201)
+
+
+def done_of(subscription: Subscription, change: Change | None) -> Confirmed:
+    """Return what a change made: its bills and credit notes."""
+    if change is None:
+        return Confirmed(subscription)
+    bills = Invoice.objects.filter(origin=change.cause).values_list("pk", flat=True)
+    notes = CreditNote.objects.filter(charges__charge__cause=change.cause).distinct()
+    return Confirmed(subscription, change, list(bills), list(notes.values_list("pk", flat=True)))
 
 
 def require_payer(request: Request, subscription: Subscription) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers
@@ -13,8 +12,8 @@ from rest_framework.response import Response
 
 from billing.api.fields import Amount, money
 from billing.api.plans import of_seller
-from invoices import crediting
-from invoices.models import CreditNote, CreditNoteLine, Invoice
+from invoices.api import hands
+from invoices.models import CreditNote, CreditNoteLine, Invoice, OperatorAct
 from tenants.api import frame
 from tenants.api.frame import Strict
 from tenants.errors import Invalid, NotFound
@@ -61,16 +60,31 @@ class CreditNotes(frame.Rows, generics.ListCreateAPIView[CreditNote]):
     def get_queryset(self) -> Any:
         return of_seller(super().get_queryset(), self.request)
 
-    @extend_schema(request=CreditBody, responses={201: CreditNoteView})
+    @extend_schema(request=CreditBody, responses={201: CreditNoteView, 202: hands.ActView})
     @frame.once
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Credit an issued invoice (operators' keys)."""
+        """Credit an issued invoice (operators' keys). Above the seller's limit it waits for one of its people: 202."""
         frame.require_operator(request)
-        said = frame.checked(CreditBody(data=request.data))
-        invoice = issued(said["invoice"], request)
-        amounts = line_amounts(invoice, said["lines"]) if "lines" in said else None
-        note = crediting.credit(invoice, reason=said["reason"], at=timezone.now(), by=None, amounts=amounts)
-        return Response(self.get_serializer(note).data, 201)
+        act, made = credit(frame.checked(CreditBody(data=request.data)), request)
+        if made is None:
+            return Response(hands.ActView(act).data, 202)
+        return Response(self.get_serializer(CreditNotes.queryset.get(pk=made)).data, 201)
+
+
+def credit(said: dict[str, Any], request: Request) -> tuple[OperatorAct, int | None]:
+    """Credit what a body says, as an act by hand."""
+    invoice = issued(said["invoice"], request)
+    amounts = line_amounts(invoice, said["lines"]) if "lines" in said else None
+    return hands.do(
+        request,
+        kind=OperatorAct.Kind.CREDIT,
+        tenant=invoice.tenant,
+        seller=invoice.seller,
+        currency=invoice.currency,
+        target=f"invoice:{invoice.pk}",
+        wish={"invoice": invoice.pk, "amounts": amounts and {str(line): minor for line, minor in amounts.items()}},
+        reason=said["reason"],
+    )
 
 
 class OneCreditNote(frame.Rows, generics.RetrieveAPIView[CreditNote]):
@@ -86,7 +100,9 @@ class OneCreditNote(frame.Rows, generics.RetrieveAPIView[CreditNote]):
 
 def issued(number: str, request: Request) -> Invoice:
     """Return the issued invoice of this number that the key may see; raise NotFound naming `invoice`."""
-    found = of_seller(Invoice.objects.issued(), request).select_related("seller").filter(number=number).first()
+    found = (
+        of_seller(Invoice.objects.issued(), request).select_related("seller", "tenant").filter(number=number).first()
+    )
     if found is None:
         raise NotFound(_("There is no invoice “%(number)s”.") % {"number": number}, field="invoice")
     return found

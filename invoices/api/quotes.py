@@ -20,8 +20,10 @@ from billing.api.fields import Day, Exact, money
 from billing.api.plans import of_seller
 from billing.models import Subscription
 from billing.money import Money
-from invoices import quoting
+from billing.weighing import AboveLimit
+from invoices import purchasing, quoting
 from invoices.answering import Yes
+from invoices.api.changes import RequestView
 from invoices.models import Quote
 from invoices.pages import quoted
 from tenants import access
@@ -118,11 +120,13 @@ class QuoteBody(Strict):
 
 
 class YesBody(Strict):
-    """`seen` is the quote's `sha256`, `member` the e-mail of the owner or payer who decided, `confirmed` must be true."""
+    """`seen` is the quote's `sha256`, `member` the e-mail of the owner or payer who decided, `confirmed` must be true.
+    `twice`: it is wanted though another account with the same tax number has this product."""
 
     seen = serializers.CharField(max_length=64)
     member = serializers.EmailField()
     confirmed = serializers.BooleanField()
+    twice = serializers.BooleanField(required=False)
 
 
 class NoBody(Strict):
@@ -214,15 +218,23 @@ class Accept(OneQuote):
 
     http_method_names = ["post", "options"]
 
-    @extend_schema(request=YesBody, responses=WholeQuote)
+    @extend_schema(request=YesBody, responses={200: WholeQuote, 202: RequestView})
     @frame.once
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Accept a quote and begin its contract (customers' keys), as decided by the member named."""
+        """Accept a quote and begin its contract (customers' keys), as decided by the member named.
+
+        Above the company's own limit for purchases another member has to approve it first, and the answer is 202.
+        """
         said, quote = frame.checked(YesBody(data=request.data)), self.named()
         member = member_of(quote, said["member"], request)
         address = request.META.get("REMOTE_ADDR")
-        yes = Yes(seen=said["seen"], text=text_of(quote), confirmed=said["confirmed"], address=address)
-        quoting.accept(quote, yes, by=member, at=timezone.now())
+        told = {"confirmed": said["confirmed"], "twice": said.get("twice", False)}
+        yes = Yes(seen=said["seen"], text=text_of(quote), address=address, **told)
+        try:
+            quoting.accept(quote, yes, by=member, at=timezone.now())
+        except AboveLimit as refusal:
+            asked = purchasing.ask_quote(quote, yes, refusal.context["weight"], at=timezone.now(), by=member)
+            return Response(RequestView(asked).data, 202)
         return self.shown()
 
 

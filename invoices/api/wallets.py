@@ -13,15 +13,17 @@ from rest_framework.response import Response
 
 from billing import wallets
 from billing.api.fields import money
+from billing.models import Wallet
 from billing.money import Money
 from billing.wallets import Balance, Movement
-from invoices import collection
+from invoices import alerting, collection
 from invoices.api.credits import issued
 from invoices.api.payments import PaymentView
+from invoices.models import ChargeNotice
 from tenants import access
 from tenants.api import frame
 from tenants.api.frame import Strict
-from tenants.errors import NotFound
+from tenants.errors import NotAllowed, NotFound
 from tenants.models import Seller, Tenant
 
 
@@ -46,6 +48,22 @@ class MovementView(serializers.Serializer[Any]):
     paid = serializers.CharField()
     gift = serializers.CharField()
     balance = serializers.CharField()
+
+
+class AlertBody(Strict):
+    """Below which balance you want to be told; null for never."""
+
+    below = serializers.CharField(max_length=40, allow_null=True)
+
+
+class AlertView(serializers.Serializer[Any]):
+    """Below which balance the customer is told, and what it lacks for what is announced for the next 30 days."""
+
+    below = serializers.CharField(allow_null=True)
+    balance = serializers.CharField()
+    announced = serializers.CharField()
+    missing = serializers.CharField()
+    until = serializers.DateField(allow_null=True)
 
 
 class PayBody(Strict):
@@ -86,13 +104,41 @@ class Statement(frame.Endpoint):
         return Response({"results": [told(one, tenant.currency) for one in moved]})
 
 
+class Alert(frame.Endpoint):
+    """When a customer is told that the balance is low."""
+
+    @extend_schema(parameters=WHOSE, responses=AlertView)
+    def get(self, request: Request) -> Response:
+        """Read below which balance the customer is told, and what is missing for what is announced."""
+        tenant, seller = whose(request)
+        with access.as_tenant(tenant):
+            return Response(foretold(tenant, seller))
+
+    @extend_schema(parameters=WHOSE, request=AlertBody, responses=AlertView)
+    def put(self, request: Request) -> Response:
+        """Set below which balance the customer is told, at most once a day; `null` for never."""
+        tenant, seller = whose(request)
+        said = frame.checked(AlertBody(data=request.data))["below"]
+        below = money(said, tenant.currency, "below") if said is not None else None
+        wallets.set_alert(tenant, seller=seller, currency=tenant.currency, below=below, at=timezone.now(), by=None)
+        with access.as_tenant(tenant):
+            return Response(foretold(tenant, seller))
+
+
 class Pay(frame.Endpoint):
     """Paying from the balance."""
 
     @extend_schema(request=PayBody, responses={201: PaymentView})
     @frame.once
     def post(self, request: Request, number: str) -> Response:
-        """Pay an issued invoice from its payer's balance, whole or a part; nothing is taken when the balance is too low."""
+        """Pay an issued invoice from its payer's balance, whole or a part; nothing is taken when the balance is too low.
+
+        Only the customer's own key does: the balance is his.
+        """
+        if frame.is_operator(request):
+            raise NotAllowed(
+                _("The balance is the customer's: only he pays from it, on the pages or with his own key.")
+            )
         said = frame.checked(PayBody(data=request.data))
         invoice = issued(number, request)
         if not frame.is_operator(request) and invoice.tenant_id != request.auth.tenant_id:
@@ -106,6 +152,22 @@ def whose(request: Request) -> tuple[Tenant, Seller]:
     """Return the customer and the seller that a request is about."""
     tenant = access.tenant_of_key(request.auth, request.query_params.get("tenant", ""))
     return tenant, frame.seller_of(request, request.query_params.get("seller", ""))
+
+
+def foretold(tenant: Tenant, seller: Seller) -> dict[str, Any]:
+    """Return the customer's own line, and what is missing for what is announced."""
+    now, currency = timezone.now(), tenant.currency
+    named = {"tenant": tenant, "seller": seller, "currency": currency}
+    wallet = Wallet.objects.filter(**named).select_related("tenant").first() or Wallet(**named)
+    rows = ChargeNotice.objects.filter(**named, due_at__gt=now - alerting.BEHIND)
+    ahead = alerting.forecast(wallet, alerting.in_force(rows, at=now), at=now)
+    return {
+        "below": str(Money(wallet.alert_minor, currency)) if wallet.alert_minor else None,
+        "balance": str(Money(wallet.total_minor, currency)),
+        "announced": str(Money(ahead.announced_minor, currency)),
+        "missing": str(Money(ahead.missing_minor, currency)),
+        "until": ahead.until,
+    }
 
 
 def written(held: Balance, currency: str) -> dict[str, str]:

@@ -57,9 +57,18 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         """Return the issued invoices that are not settled."""
         return self.filter(status=Invoice.Status.OPEN)
 
+    def owed(self) -> InvoiceQuerySet:
+        """Return the issued invoices that money may come in for: the open ones, and what was given up and is still due."""
+        return self.filter(Q(status=Invoice.Status.OPEN) | Q(status=Invoice.Status.UNCOLLECTIBLE, due_minor__gt=0))
+
+    def claimable(self) -> InvoiceQuerySet:
+        """Return the open invoices of which something may be asked for now: not all that is due is in dispute."""
+        return self.open().filter(due_minor__gt=F("frozen_minor"))
+
     def overdue(self, today: date) -> InvoiceQuerySet:
-        """Return the open invoices whose due date has passed."""
-        return self.open().filter(due_on__lt=today)
+        """Return those of them whose due date has passed, also the later one that followed a dispute."""
+        late_again = Q(due_again_on=None) | Q(due_again_on__lt=today)
+        return self.claimable().filter(late_again, due_on__lt=today)
 
 
 class Invoice(models.Model):
@@ -124,6 +133,10 @@ class Invoice(models.Model):
         output_field=models.BigIntegerField(_("still due")),
         db_persist=True,
     )
+    # What of it is in dispute: it is not asked for, not deducted and does not dun until the dispute is settled.
+    frozen_minor = models.BigIntegerField(_("in dispute"), default=0, db_default=0)
+    # By when it is to be paid after all of it was in dispute and was explained; it is never before `due_on`.
+    due_again_on = models.DateField(_("due again"), null=True, blank=True)
     paid_at = models.DateTimeField(_("settled"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"))
 
@@ -163,6 +176,11 @@ class Invoice(models.Model):
                 & Q(total_minor__gte=F("paid_minor") + F("credited_minor"))
                 | Q(status="draft"),
             ),
+            models.CheckConstraint(name="invoice_frozen_not_negative", condition=Q(frozen_minor__gte=0)),
+            models.CheckConstraint(
+                name="invoice_due_again_is_later",
+                condition=Q(due_again_on=None) | Q(due_again_on__gte=F("due_on"), due_on__isnull=False),
+            ),
         ]
         indexes = [
             # Read by the customer's list of bills, newest first.
@@ -179,6 +197,16 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         return self.number or f"{_('draft')} {self.pk}"
+
+    @property
+    def claimable_minor(self) -> int:
+        """What may be asked for now: what is due, less what is in dispute."""
+        return max(0, self.due_minor - self.frozen_minor)
+
+    @property
+    def payable_on(self) -> date | None:
+        """The day after which it is overdue: its due day, or the later one that followed a dispute."""
+        return self.due_again_on or self.due_on
 
 
 class InvoiceLine(models.Model):
@@ -297,6 +325,7 @@ class Document(models.Model):
         INVOICE = "invoice", _("bill")
         CREDIT_NOTE = "credit_note", _("credit note")
         QUOTE = "quote", _("quote")
+        NOTICE = "notice", _("notice of a deduction")
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("customer"), related_name="documents")
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
@@ -313,7 +342,7 @@ class Document(models.Model):
             models.UniqueConstraint(name="document_once", fields=["kind", "source_id", "language"]),
             models.CheckConstraint(name="document_language_known", condition=Q(language__in=["zh-hans", "en"])),
             models.CheckConstraint(
-                name="document_kind_known", condition=Q(kind__in=["invoice", "credit_note", "quote"])
+                name="document_kind_known", condition=Q(kind__in=["invoice", "credit_note", "quote", "notice"])
             ),
         ]
 
