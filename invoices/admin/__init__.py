@@ -3,8 +3,56 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from invoices.admin import bills, contracts, customers, documents, imports, quotes, receipts, runs, wallets
+from invoices.admin import (
+    agreements,
+    bank,
+    bills,
+    by_hand,
+    contracts,
+    customers,
+    disputes,
+    documents,
+    dunning,
+    duplicates,
+    evidence,
+    held,
+    imports,
+    packs,
+    payers,
+    providers,
+    quotes,
+    receipts,
+    refunds,
+    runs,
+    statements,
+    value,
+    wallets,
+)
 
 admin.site.index_title = _("What is to be done")
 
-__all__ = ["bills", "contracts", "customers", "documents", "imports", "quotes", "receipts", "runs", "wallets"]
+__all__ = [
+    "agreements",
+    "bank",
+    "bills",
+    "by_hand",
+    "contracts",
+    "customers",
+    "disputes",
+    "documents",
+    "dunning",
+    "duplicates",
+    "evidence",
+    "held",
+    "imports",
+    "packs",
+    "payers",
+    "providers",
+    "quotes",
+    "receipts",
+    "refunds",
+    "runs",
+    "statements",
+    "value",
+    "wallets",
+]

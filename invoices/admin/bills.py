@@ -32,7 +32,11 @@ from billing.forms import figure
 from billing.models import Subscription
 from billing.money import Money
 from invoices import crediting, drafting, issuing
-from invoices.models import Allocation, CreditNote, Invoice, InvoiceLine
+from invoices.admin.by_hand import twice
+from invoices.admin.dunning import ask_for_write_off
+from invoices.admin.refunds import is_refundable, refund_bill
+from invoices.hand_kinds import Hand
+from invoices.models import Allocation, CreditNote, Invoice, InvoiceLine, OperatorAct
 from tenants.admin.acts import Nothing, Question, act, address, ask, done, list_address, sent
 from tenants.admin.listing import Reading, Rows, facts, state
 from tenants.errors import WrongState
@@ -219,7 +223,7 @@ class InvoiceAdmin(ExportMixin, Reading):
         (_("More"), {"fields": ["way", "purchase_order", "cost_centre", "language", "zone", "created"]}),
         (_("As issued"), {"classes": ["tab"], "fields": ["buyer", "sender"]}),
     ]
-    actions_detail = ["issue", "credit", "discard"]
+    actions_detail = ["issue", "credit", "refund", "discard", "write_off"]
 
     status_pill = state("status", TONES, _("state"))
     subtotal = amount("subtotal_minor", _("subtotal"))
@@ -266,25 +270,26 @@ class InvoiceAdmin(ExportMixin, Reading):
     def credit(self, request: HttpRequest, invoice: Invoice) -> HttpResponse:
         form = CreditForm(invoice, **sent(request))
 
-        def give_back(data: dict[str, Any]) -> HttpResponse:
-            reason, amounts = data["reason"], form.amounts()
-            written = crediting.credit(invoice, reason=reason, amounts=amounts, at=timezone.now(), by=request.user)
-            total = formatting.money(written.total_minor, written.currency)
-            return done(
-                request,
-                gettext("Credit note %(number)s over %(total)s is issued.") % {"number": written, "total": total},
-                invoice,
-            )
+        def hand(data: dict[str, Any], key: str) -> Hand:
+            amounts = form.amounts()
+            wish = {"invoice": invoice.pk, "amounts": amounts and {str(line): minor for line, minor in amounts.items()}}
+            whose = {"tenant": invoice.tenant, "seller": invoice.seller, "currency": invoice.currency}
+            told = {"target": f"invoice:{invoice.pk}", "wish": wish, "reason": data["reason"], "key": key}
+            return Hand(kind=OperatorAct.Kind.CREDIT, **whose, **told)
 
         question = Question(
             title=gettext("Credit bill %(number)s") % {"number": invoice},
             lead=gettext(
                 "Without any amount all that is left of the bill is credited. What is still owed is lowered first."
             ),
-            button=gettext("Issue the credit note"),
+            button=gettext("Show before and after"),
             back=address(invoice),
         )
-        return ask(self, request, question, form, give_back)
+        return twice(self, request, question, form, hand)
+
+    @act(_("Refund"), needs="invoices.add_refund", icon="currency_exchange", when=is_refundable)
+    def refund(self, request: HttpRequest, invoice: Invoice) -> HttpResponse:
+        return refund_bill(self, request, invoice)
 
     @act(_("Discard the draft"), needs="invoices.change_invoice", icon="delete", when=is_draft)
     def discard(self, request: HttpRequest, invoice: Invoice) -> HttpResponse:
@@ -301,3 +306,7 @@ class InvoiceAdmin(ExportMixin, Reading):
             back=address(invoice),
         )
         return ask(self, request, question, Nothing(**sent(request)), drop)
+
+    @act(_("Write off"), needs="invoices.add_writeoff", icon="money_off", when=lambda row: row.status == "open")
+    def write_off(self, request: HttpRequest, invoice: Invoice) -> HttpResponse:
+        return ask_for_write_off(self, request, invoice)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from django import forms
@@ -20,19 +20,16 @@ from billing.admin.subscriptions import SubscriptionAdmin, is_live
 from billing.models import PlanVersion, Price, Subscription
 from billing.models.catalogue import Status
 from billing.templatetags.amounts import day
-from invoices import confirming, wishes
+from invoices import by_hand, confirming, taking_back, wishes
+from invoices.admin.by_hand import WishQuestion, told
+from invoices.by_hand import Looked
 from invoices.confirming import Offer, StalePreview
-from tenants.admin.acts import Question, act, address, ask, done, sent
+from invoices.hand_kinds import Hand
+from invoices.models import OperatorAct
+from invoices.pages import hands
+from tenants.admin.acts import act, address, ask, sent
 
 WHEN = (("", _("as the rules say")), ("now", _("now")), ("period_end", _("at the end")))
-
-
-@dataclass(frozen=True, kw_only=True)
-class WishQuestion(Question):
-    """A question that is asked twice: `held` is what was shown, empty as long as nothing was."""
-
-    held: str = ""
-    template: str = "admin/wish.html"
 
 
 class WishForm(forms.Form):
@@ -114,15 +111,16 @@ def wished(admin_: Any, request: HttpRequest, row: Subscription, do: str, form: 
         stale = ""
         if held := request.POST.get("held", ""):
             try:
-                confirming.confirm(row, wish, held, at=timezone.now(), by=request.user, reason=data["reason"])
-                return done(request, gettext("Done, and the customer is told by mail."), row)
+                wanted = hand(row, wish, held, data["reason"], request)
+                return told(request, by_hand.do(wanted, at=timezone.now(), by=request.user))
             except StalePreview as refusal:
                 stale = refusal.message
         offer = confirming.look(row, wish, at=timezone.now(), by=request.user)
         shown = WishForm(row)
         shown.fields = {}  # What was chosen goes along hidden; it is not to be changed after it was shown.
         context = {**admin_.admin_site.each_context(request), "opts": admin_.model._meta, "form": shown}
-        return answer(request, context, offering(title, row, offer, stale), data | {"held": offer.held})
+        looked = by_hand.look(hand(row, wish, offer.held, data["reason"], request), at=timezone.now(), by=request.user)
+        return answer(request, context, offering(title, row, offer, stale, looked), data | {"held": offer.held})
 
     return ask(admin_, request, asking, form, go)
 
@@ -134,15 +132,33 @@ def answer(
     return TemplateResponse(request, question.template, context | more)
 
 
-def offering(title: str, row: Subscription, offer: Offer, stale: str) -> WishQuestion:
+def hand(row: Subscription, wish: wishes.Wish, held: str, reason: str, request: HttpRequest) -> Hand:
+    """Return the act of changing a contract as it was shown; raise StalePreview where that is no longer so."""
+    now, (seen_at, mark) = timezone.now(), confirming.seen(held)
+    confirming.agreed(row, wish, held, at=now, by=request.user)
+    return Hand(
+        kind=OperatorAct.Kind.CONTRACT,
+        tenant=row.tenant,
+        seller=row.seller,
+        currency=row.currency,
+        target=f"subscription:{row.pk}",
+        wish={"subscription": row.pk, "wish": wish.said(), "seen_at": seen_at.isoformat(), "mark": mark},
+        reason=reason,
+        key=sha256(held.encode()).hexdigest(),
+    )
+
+
+def offering(title: str, row: Subscription, offer: Offer, stale: str, looked: Looked) -> WishQuestion:
     """Return the second question: what would happen, as a table, and the button that does it."""
-    said = [stale, gettext("%(effect)s.") % {"effect": offer.effect} if offer.effect else ""]
+    waits = gettext("This is above the limit, so a second person has to approve it.") if looked.waits else ""
+    figures = hands.figure_rows(looked.before, looked.after, row.currency)
+    said = [stale, waits, gettext("%(effect)s.") % {"effect": offer.effect} if offer.effect else ""]
     return WishQuestion(
         title=title,
         lead=" ".join(part for part in said if part),
         heads=(gettext("what"), gettext("from"), gettext("up to, not including"), gettext("amount")),
-        rows=tuple(rows(offer)),
-        button=gettext("Confirm"),
+        rows=(*rows(offer), *((name, before, "→", after) for name, before, after in figures)),
+        button=gettext("Submit for approval") if looked.waits else gettext("Confirm"),
         back=address(row),
         held=offer.held,
     )
@@ -180,6 +196,10 @@ def wish_act(do: str, label: Any, form: type[WishForm], icon: str, when: Callabl
     return act(label, needs="billing.change_subscription", icon=icon, when=when)(body)
 
 
+def can_undo(row: Subscription) -> bool:
+    return taking_back.until(row, timezone.now()) is not None
+
+
 def waits(row: Subscription) -> bool:
     return bool(row.cancelled_at or row.changes_on or row.pause_on) or row.changes.filter(status="scheduled").exists()
 
@@ -197,6 +217,7 @@ class ContractAdmin(SubscriptionAdmin):
         "pause",
         "resume",
         "keep",
+        "undo",
         "cancel",
         *SubscriptionAdmin.actions_detail,
     ]
@@ -208,4 +229,5 @@ class ContractAdmin(SubscriptionAdmin):
     pause = wish_act("pause", _("Pause"), WishForm, "pause_circle", lambda s: is_live(s) and not s.pause_on)
     resume = wish_act("resume", _("End the pause"), WishForm, "play_circle", lambda s: is_live(s) and bool(s.pause_on))
     keep = wish_act("keep", _("Take back what waits"), WishForm, "undo", lambda s: is_live(s) and waits(s))
+    undo = wish_act("undo", _("Take the last purchase back"), WishForm, "settings_backup_restore", can_undo)
     cancel = wish_act("cancel", _("Cancel"), WhenForm, "event_busy", is_live)

@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import formatting
 from billing.models import Charge, Subscription
+from invoices import asking
 from invoices.admin.runs import TONES, bar, pace
-from invoices.models import BillingRun, Invoice, Parked, Payment
+from invoices.models import BillHold, BillingRun, Invoice, Parked, Payment
 from tenants.admin.acts import address, list_address
 from tenants.admin.listing import pill
 from tenants.admin.words import notice_name
@@ -45,6 +46,8 @@ def cards(now: datetime) -> list[dict[str, Any]]:
     late = bills.overdue(today)
     parked = Parked.objects.filter(resolved_at=None).count()
     failed = Notice.objects.filter(status=Notice.Status.FAILED).count()
+    stuck = asking.stuck(now).count()
+    held = BillHold.objects.live().count()
     month = today.replace(day=1)
     return [
         card(_("subscriptions due now"), count(Subscription.objects.due(now).count()), list_address(BillingRun)),
@@ -63,6 +66,8 @@ def cards(now: datetime) -> list[dict[str, Any]]:
         ),
         card(_("customers parked"), count(parked), list_address(Parked, "waiting=yes"), alarm=parked > 0),
         card(_("notices not delivered"), count(failed), list_address(Notice, "status__exact=failed"), alarm=failed > 0),
+        card(_("payments to look at"), count(stuck), list_address(Payment, "watch=yes"), alarm=stuck > 0),
+        card(_("held bills"), count(held), list_address(BillHold, "waiting=yes"), alarm=held > 0),
         card(_("customers"), count(Tenant.objects.billable().count()), list_address(Tenant)),
     ]
 
@@ -81,7 +86,9 @@ def billed_since(month: date) -> Any:
 
 
 def received_since(month: date) -> Any:
-    return Payment.objects.filter(received_at__gte=local_start(month), basis=Payment.Basis.RECEIVED)
+    """Return the money that came in: what was paid from a balance came in before."""
+    came = Payment.objects.filter(status__in=(Payment.Status.SUCCEEDED, Payment.Status.REFUNDED))
+    return came.filter(received_at__gte=local_start(month)).exclude(method=Payment.Method.WALLET)
 
 
 def local_start(day: date) -> datetime:

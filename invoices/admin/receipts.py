@@ -18,7 +18,9 @@ from import_export import resources
 from import_export.admin import ExportMixin
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
+    BooleanRadioFilter,
     ChoicesDropdownFilter,
+    DropdownFilter,
     RangeDateTimeFilter,
     RangeNumericFilter,
     RelatedDropdownFilter,
@@ -30,9 +32,12 @@ from billing import formatting
 from billing.admin.columns import amount, moment
 from billing.forms import figure
 from billing.money import Money, UnknownCurrency
-from invoices import payments
-from invoices.models import Allocation, Invoice, Payment
-from tenants.admin.acts import Question, act, address, ask, done, list_address, sent
+from invoices import asking
+from invoices.admin.by_hand import twice
+from invoices.hand_kinds import Hand
+from invoices.models import Allocation, Invoice, NoticeUse, OperatorAct, Payment, PaymentPart, ProviderMessage
+from invoices.settling import LIVE
+from tenants.admin.acts import Question, act, address, ask, list_address, sent
 from tenants.admin.choosing import CustomerField
 from tenants.admin.listing import Reading, Rows, state
 from tenants.models import Seller, Tenant
@@ -63,6 +68,26 @@ class PaymentResource(resources.ModelResource):
         return [name.removesuffix("_minor") for name in super().get_export_headers(*args, **kwargs)]
 
 
+class WatchedFilter(DropdownFilter):
+    """Payments at providers that a person has to look at: their outcome is unknown for a day, or it is not as asked for."""
+
+    title, parameter_name = _("to look at"), "watch"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("to look at")), ("live", _("under way"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "yes":
+            return queryset.filter(pk__in=asking.stuck(timezone.now()).values("pk"))
+        return queryset.filter(status__in=LIVE) if self.value() == "live" else queryset
+
+
+class MessageRows(Rows):
+    model = ProviderMessage
+    fields = ["when", "kind", "verdict", "reason", "message_id"]
+    when = moment("at", _("at"))
+
+
 @admin.register(Payment)
 class PaymentAdmin(ExportMixin, Reading):
     """Payments. A transfer is recorded from the customer's page."""
@@ -73,6 +98,7 @@ class PaymentAdmin(ExportMixin, Reading):
     list_select_related = ["tenant", "recorded_by"]
     search_fields = ["reference", "payer_name", "tenant__code", "tenant__name"]
     list_filter = [
+        WatchedFilter,
         ("tenant", AutocompleteSelectFilter),
         ("seller", RelatedDropdownFilter),
         ("method", ChoicesDropdownFilter),
@@ -81,19 +107,50 @@ class PaymentAdmin(ExportMixin, Reading):
     ]
     date_hierarchy = "received_at"
     ordering = ["-received_at", "-id"]
-    inlines = [AllocationRows]
+    inlines = [AllocationRows, MessageRows]
     fields = ["tenant", "seller", "total", "method", "provider", "reference", "status_pill", "payer_name"]
     fields += ["received", "recorded", "recorded_by", "basis", "invoice", "authorisation", "notice", "failure"]
+    fields += ["product", "purpose", "provider_number", "mandate", "asks", "asked_next", "finished"]
     actions_list = ["record_transfer"]
 
-    status_pill = state("status", {"succeeded": "good", "failed": "bad"}, _("state"))
+    status_pill = state("status", {"succeeded": "good", "failed": "bad", "unknown": "late"}, _("state"))
     total = amount("amount_minor", _("amount"))
+    asked_next = moment("ask_at", _("asked next"))
+    finished = moment("finished_at", _("finished"))
     received = moment("received_at", _("received"))
     recorded = moment("recorded_at", _("recorded"))
 
     @act(_("Record a transfer"), needs="invoices.add_payment", icon="account_balance")
     def record_transfer(self, request: HttpRequest) -> HttpResponse:
         return choose_payer(self, request)
+
+
+@admin.register(PaymentPart)
+class PaymentPartAdmin(Reading):
+    """Which bills a payment at a provider was begun for."""
+
+    list_display = ["payment", "invoice", "tenant", "part", "live"]
+    list_select_related = ["payment", "invoice", "tenant"]
+    search_fields = ["payment__reference", "invoice__number", "tenant__code", "tenant__name"]
+    list_filter = [("tenant", AutocompleteSelectFilter), ("live", BooleanRadioFilter)]
+    ordering = ["-id"]
+    fields = ["payment", "invoice", "tenant", "part", "live"]
+
+    part = amount("amount_minor", _("amount"), currency="payment.currency")
+
+
+@admin.register(NoticeUse)
+class NoticeUseAdmin(Reading):
+    """How much of which announced deduction a payment took up."""
+
+    list_display = ["payment", "notice", "tenant", "part"]
+    list_select_related = ["payment", "notice", "tenant"]
+    search_fields = ["payment__reference", "tenant__code", "tenant__name"]
+    list_filter = [("tenant", AutocompleteSelectFilter)]
+    ordering = ["-id"]
+    fields = ["payment", "notice", "tenant", "part"]
+
+    part = amount("amount_minor", _("amount"), currency="payment.currency")
 
 
 @admin.register(Allocation)
@@ -150,6 +207,12 @@ class TransferForm(forms.Form):
     )
     received_on = forms.DateField(label=_("received"), widget=UnfoldAdminSingleDateWidget)
     payer_name = forms.CharField(label=_("payer"), required=False, max_length=200, widget=UnfoldAdminTextInputWidget)
+    reason = forms.CharField(
+        label=_("reason"),
+        max_length=300,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Why it is recorded by hand and not matched with the bank's statement; the customer reads it."),
+    )
 
     def __init__(self, tenant: Tenant, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -191,27 +254,22 @@ def record_transfer(model_admin: Any, request: HttpRequest, tenant: Tenant) -> H
     """Ask for the transfer and book it."""
     form = TransferForm(tenant, **sent(request))
 
-    def book(data: dict[str, Any]) -> HttpResponse:
-        payment = payments.receive_transfer(
-            tenant,
-            seller=data["seller"],
-            amount=data["amount"],
-            reference=data["reference"],
-            received_at=min(form.received_at(), timezone.now()),
-            payer_name=data["payer_name"],
-            allocate=form.allocate(),
-            at=timezone.now(),
-            by=request.user,
-        )
-        total = formatting.money(payment.amount_minor, payment.currency)
-        return done(
-            request, gettext("%(amount)s from “%(tenant)s” is booked.") % {"amount": total, "tenant": tenant}, payment
-        )
+    def hand(data: dict[str, Any], key: str) -> Hand:
+        wish = {
+            "amount_minor": data["amount"].minor,
+            "reference": data["reference"],
+            "received_at": form.received_at().isoformat(),
+            "payer_name": data["payer_name"],
+            "allocate": {str(bill): minor for bill, minor in (form.allocate() or {}).items()},
+        }
+        whose = {"tenant": tenant, "seller": data["seller"], "currency": data["amount"].currency}
+        told = {"target": f"tenant:{tenant.pk}", "wish": wish, "reason": data["reason"], "key": key}
+        return Hand(kind=OperatorAct.Kind.TRANSFER, **whose, **told)
 
     question = Question(
         title=gettext("Record a transfer from “%(tenant)s”") % {"tenant": tenant},
         lead=gettext("What is over after the bills goes into the customer's balance."),
-        button=gettext("Book it"),
+        button=gettext("Show before and after"),
         back=address(tenant),
     )
-    return ask(model_admin, request, question, form, book)
+    return twice(model_admin, request, question, form, hand)

@@ -20,7 +20,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 from billing.models import PlanVersion
 from billing.models.catalogue import Status
 from invoices import rehearsal
-from invoices.admin import comparisons
+from invoices.admin import comparisons, value
 from invoices.rehearsal import retelling
 from tenants.models import Tenant
 
@@ -51,10 +51,12 @@ steps:
 
 
 def addresses(site: AdminSite) -> list[URLPattern]:
-    """Return the addresses of the two pages, to stand before those of a table."""
+    """Return the addresses of the pages that are no table, to stand before those of a table."""
     return [
         path("rehearse/", site.admin_view(lambda request: page(site, request)), name="rehearse"),
         path("compare/", site.admin_view(lambda request: comparisons.page(site, request)), name="compare_prices"),
+        path("value/", site.admin_view(lambda request: value.page(site, request)), name="value"),
+        path("value/<int:pk>/", site.admin_view(lambda request, pk: value.one(site, request, pk)), name="value_of"),
     ]
 
 

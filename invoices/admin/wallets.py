@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RelatedDropdownFilter
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import (
+    UnfoldAdminDateWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
-from billing import formatting, wallets
+from billing import formatting
 from billing.admin.columns import amount, moment
 from billing.forms import figure
-from billing.models import TopUp, Wallet
+from billing.models import LotUse, TopUp, Wallet, WalletLot
 from billing.money import Money
 from billing.templatetags.amounts import moment as written
-from invoices.models import ChargeNotice
-from invoices.pages.wallet import names, of_wallet, what
-from tenants.admin.acts import Question, address, ask, done, sent
-from tenants.admin.listing import Reading
+from invoices.admin.by_hand import twice
+from invoices.hand_kinds import Hand
+from invoices.models import ChargeNotice, OperatorAct
+from invoices.pages.statement import names, of_wallet, what
+from tenants.admin.acts import Question, address, sent
+from tenants.admin.listing import Reading, Rows
 from tenants.models import Seller, Tenant
+from usage.periods import local_midnight
 
 SHOWN = 200
 
@@ -67,15 +76,59 @@ class WalletAdmin(Reading):
 class TopUpAdmin(Reading):
     """Top-ups by hand, with their reasons."""
 
-    list_display = ["when", "tenant", "seller", "total", "gift", "reason", "by"]
+    list_display = ["when", "tenant", "seller", "total", "gift", "expires", "reason", "by"]
     list_select_related = ["tenant", "seller", "by"]
     search_fields = ["tenant__code", "tenant__name", "reason"]
     list_filter = [("tenant", AutocompleteSelectFilter), ("seller", RelatedDropdownFilter)]
     ordering = ["-pk"]
-    fields = ["when", "tenant", "seller", "total", "gift", "reason", "by"]
+    fields = ["when", "tenant", "seller", "total", "gift", "expires", "reason", "by"]
 
     total = amount("amount_minor", _("amount"))
     when = moment("at", _("at"))
+    expires = moment("expires_at", _("lapses"))
+
+
+class UseRows(Rows):
+    model = LotUse
+    fields = ["when", "source", "source_id", "cause", "moved"]
+    when = moment("at", _("at"))
+    moved = amount("amount_minor", _("amount"), currency="lot.wallet.currency")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LotUse]:
+        return super().get_queryset(request).select_related("lot__wallet").order_by("pk")
+
+
+@admin.register(WalletLot)
+class WalletLotAdmin(Reading):
+    """What balances are made of: each with what is left of it, when it lapses, and what used it."""
+
+    list_display = ["when", "tenant", "kind", "total", "left", "expires", "source", "source_id"]
+    list_select_related = ["tenant", "wallet"]
+    search_fields = ["tenant__code", "tenant__name", "=source_id"]
+    list_filter = [("tenant", AutocompleteSelectFilter), ("kind", ChoicesDropdownFilter)]
+    ordering = ["-pk"]
+    inlines = [UseRows]
+    fields = ["when", "tenant", "wallet", "kind", "total", "left", "expires", "source", "source_id", "cause"]
+
+    total = amount("amount_minor", _("amount"), currency="wallet.currency")
+    left = amount("left_minor", _("left"), currency="wallet.currency")
+    expires = moment("expires_at", _("lapses"))
+    when = moment("at", _("at"))
+
+
+@admin.register(LotUse)
+class LotUseAdmin(Reading):
+    """What was taken out of parts of balances, and what came back into them."""
+
+    list_display = ["when", "tenant", "lot", "moved", "source", "source_id", "cause"]
+    list_select_related = ["tenant", "lot__wallet"]
+    search_fields = ["tenant__code", "tenant__name", "=source_id"]
+    list_filter = [("tenant", AutocompleteSelectFilter)]
+    ordering = ["-pk"]
+    fields = ["when", "tenant", "lot", "moved", "source", "source_id", "cause"]
+
+    when = moment("at", _("at"))
+    moved = amount("amount_minor", _("amount"), currency="lot.wallet.currency")
 
 
 @admin.register(ChargeNotice)
@@ -114,6 +167,12 @@ class TopUpForm(forms.Form):
         widget=UnfoldBooleanSwitchWidget,
         help_text=_("Nothing was paid for it. It is spent before what was paid in."),
     )
+    expires = forms.DateField(
+        label=_("can be used until"),
+        required=False,
+        widget=UnfoldAdminDateWidget,
+        help_text=_("The last day of a gift; what is left then lapses. Empty: it never does."),
+    )
     reason = forms.CharField(
         label=_("reason"),
         max_length=300,
@@ -134,22 +193,31 @@ class TopUpForm(forms.Form):
         except ValueError:
             raise forms.ValidationError(_("This is no amount: write digits, such as 36.00.")) from None
 
+    def clean_expires(self) -> datetime | None:
+        """Return the first instant after the last day, in the customer's zone."""
+        last = self.cleaned_data["expires"]
+        return local_midnight(last + timedelta(days=1), self.tenant.timezone) if last else None
+
 
 def top_up(model_admin: Any, request: HttpRequest, tenant: Tenant) -> HttpResponse:
     """Ask for the amount and the reason, and top up."""
 
-    def book(data: dict[str, Any]) -> HttpResponse:
-        act = wallets.top_up_by_hand(tenant, at=timezone.now(), by=request.user, **data)
-        total = formatting.money(act.amount_minor, act.currency)
-        said = gettext("%(amount)s went into the balance of “%(tenant)s”.") % {"amount": total, "tenant": tenant}
-        return done(request, said, tenant)
+    def hand(data: dict[str, Any], key: str) -> Hand:
+        wish = {
+            "amount_minor": data["amount"].minor,
+            "gift": data["gift"],
+            "expires": data["expires"].isoformat() if data["expires"] else "",
+        }
+        whose = {"tenant": tenant, "seller": data["seller"], "currency": tenant.currency}
+        told = {"target": f"tenant:{tenant.pk}", "wish": wish, "reason": data["reason"], "key": key}
+        return Hand(kind=OperatorAct.Kind.TOP_UP, **whose, **told)
 
     question = Question(
         title=gettext("Top up the balance of “%(tenant)s”") % {"tenant": tenant},
         lead=gettext(
             "A bank transfer is recorded as such instead: what is over after the bills goes into the balance."
         ),
-        button=gettext("Top up"),
+        button=gettext("Show before and after"),
         back=address(tenant),
     )
-    return ask(model_admin, request, question, TopUpForm(tenant, **sent(request)), book)
+    return twice(model_admin, request, question, TopUpForm(tenant, **sent(request)), hand)

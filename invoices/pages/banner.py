@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from billing import formatting, wallets
 from billing.models import Subscription
 from billing.money import Money
-from invoices.models import ChargeNotice, Invoice
+from invoices.models import BillHold, ChargeNotice, Dispute, Invoice, ServiceLoss
 from invoices.pages import titles
 from invoices.pages.coming import next_day
 from invoices.pages.visit import Visit
-from invoices.pages.wording import Part, amount, parts
-from tenants.models import Authorisation, Member
+from invoices.pages.wording import Part, amount, joined, parts
+from tenants.models import Authorisation, Member, Tenant
 
 NOTICE_DAYS = 7
 
@@ -94,34 +94,94 @@ def spoken(visit: Visit, day: date) -> str:
     return formatting.day(day, visit.language, "sentence" if day.year == visit.today.year else "weekday")
 
 
+def withheld(visit: Visit) -> Said | None:
+    """The service is restricted or suspended: why, and what gives it back."""
+    if visit.tenant.status not in (Tenant.Status.RESTRICTED, Tenant.Status.SUSPENDED):
+        return None
+    suspended = visit.tenant.status == Tenant.Status.SUSPENDED
+    loss = ServiceLoss.objects.filter(tenant=visit.tenant, lifted_at=None).order_by("pk").last()
+    if loss is None:
+        sentence = _("**Your service is suspended.**") if suspended else _("**Your service is restricted.**")
+        return Said(sentence, _("Please call us: no payment changes this by itself."), (), "danger")
+    sentence = _("**Your service is restricted** since %(day)s, because a bill was not paid.")
+    if suspended:
+        sentence = _("**Your service is suspended** since %(day)s, because a bill was not paid.")
+    sentence %= {"day": spoken(visit, loss.at.astimezone(visit.zone).date())}
+    # Of a parent company that pays, this one sees no bill.
+    bill = Invoice.objects.filter(pk=loss.invoice_id, tenant=visit.tenant).first()
+    second = _("It works again at once when nothing is overdue any more.")
+    if bill is None:
+        return Said(sentence, _("Your parent company pays it.") + " " + second, (), "danger")
+    told = {"number": bill.number, "due": formatting.money(bill.due_minor, bill.currency)}
+    second = _("%(due)s is still to pay for bill %(number)s.") % told + " " + second
+    return Said(sentence, second, (Button(_("Pay"), visit.to_pay(bill.pk)),), "danger")
+
+
 def unpaid(visit: Visit) -> Said | None:
     """A bill to be paid by hand: amber until its day, red after it."""
     open_bills = list(
-        Invoice.objects.filter(tenant=visit.tenant).open().order_by("due_on", "id").prefetch_related("lines")
+        Invoice.objects.filter(tenant=visit.tenant).claimable().order_by("due_on", "id").prefetch_related("lines")
     )
     if not open_bills:
         return None
     bill = open_bills[0]
-    assert bill.due_on is not None
+    assert bill.payable_on is not None
     said = {
         "bill": titles.bill(bill, list(bill.lines.all()), visit.today, visit.language),
-        "amount": amount(Money(bill.due_minor, bill.currency)),
-        "day": spoken(visit, bill.due_on),
+        "amount": amount(Money(bill.claimable_minor, bill.currency)),
+        "day": spoken(visit, bill.payable_on),
         "more": len(open_bills) - 1,
     }
-    late = bill.due_on < visit.today
+    late = bill.payable_on < visit.today
     sentence = (
         _("**%(bill)s: %(amount)s still to pay.** It was due on %(day)s.")
         if late
         else _("Please pay **%(amount)s** for the %(bill)s by %(day)s.")
     )
-    second = _("We take nothing by ourselves: you pay by transfer.")
+    second = _("We take nothing by ourselves: you pay it yourself.")
     if bill.pays == Subscription.Pays.WALLET:
-        second = _("It is paid by itself once it may be and your balance is high enough; or pay it by transfer.")
+        second = _("It is paid by itself once it may be and your balance is high enough; or pay it yourself.")
     if len(open_bills) > 1:
         second = _("%(more)s more to pay after it.") % said + " " + second
-    buttons = (Button(_("How to pay"), visit.to("bill", bill.pk)),)
-    return Said(sentence % said, second, buttons, "danger" if late else "attention", bill.due_on)
+    buttons = (Button(_("Pay"), visit.to_pay(bill.pk)),)
+    return Said(sentence % said, second, buttons, "danger" if late else "attention", bill.payable_on)
+
+
+def disputed(visit: Visit) -> Said | None:
+    """Something of a bill is in dispute: it is frozen, and what else is taken goes on as announced."""
+    rows = Dispute.objects.filter(tenant=visit.tenant).live().select_related("invoice").order_by("answer_due_on", "pk")
+    frozen: dict[str, int] = {}
+    for bill in {row.invoice_id: row.invoice for row in rows}.values():
+        frozen[bill.currency] = frozen.get(bill.currency, 0) + bill.frozen_minor
+    sums = [amount(Money(minor, currency)) for currency, minor in frozen.items() if minor]
+    if not sums:
+        return None
+    said = {"frozen": joined(sums), "day": spoken(visit, rows[0].answer_due_on)}
+    buttons = (Button(_("See the dispute"), visit.to("dispute", rows[0].pk)),)
+    second = _("We answer by %(day)s.") % said
+    ahead = announced(visit)
+    if ahead is None:
+        return Said(_("**%(frozen)s** in dispute is frozen and is not taken.") % said, second, buttons, "stopped")
+    sentence = ahead.sentence + _(" **%(frozen)s** in dispute is frozen and is not taken.") % said
+    return Said(sentence, second, (*buttons, *ahead.buttons[:1]), "stopped", ahead.day)
+
+
+def held_for_you(visit: Visit) -> Said | None:
+    """A bill was stopped because it is far above the usual: nothing is taken until somebody agrees."""
+    hold = BillHold.objects.live().filter(tenant=visit.tenant, invoice__isnull=False).order_by("held_at").first()
+    if hold is None:
+        return None
+    whole = next((one for one in reversed(hold.reasons)), None)
+    above = whole["amount_minor"] - whole["usual_minor"] if whole else 0
+    said = {
+        "total": amount(Money(hold.total_minor, hold.currency)),
+        "above": amount(Money(above, hold.currency)),
+    }
+    sentence = _(
+        "**Stopped, nothing was taken.** This bill of %(total)s is %(above)s above your usual; it needs your yes."
+    )
+    second = _("We are told too. Your service goes on.")
+    return Said(sentence % said, second, (Button(_("See why"), visit.to("held", hold.pk)),), "stopped", hold.charge_on)
 
 
 def parent_pays(visit: Visit) -> Said | None:
@@ -249,7 +309,7 @@ def by_hand(visit: Visit) -> Said | None:
     if not rows:
         return None
     day = next_day(visit) or rows[0].term_end_on
-    sentence = _("Nothing is deducted by itself. The next bill comes on **%(day)s**; you pay it by transfer.")
+    sentence = _("Nothing is deducted by itself. The next bill comes on **%(day)s**; you pay it yourself.")
     second = _("Without your authorisation we take no money.")
     return Said(
         sentence % {"day": spoken(visit, day)},
@@ -265,7 +325,10 @@ def none(visit: Visit) -> Said | None:
 
 
 RULES: tuple[Callable[[Visit], Said | None], ...] = (
+    withheld,
+    held_for_you,
     unpaid,
+    disputed,
     parent_pays,
     trial,
     withdrawn,

@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _
 
 from billing import formatting, granting
 from billing.money import Money
-from invoices import capitals, states
+from invoices import allowing, capitals, refund_rules, states
 from invoices.models import CreditNote, Document, Invoice, InvoiceLine
-from invoices.pages import bills, payments, proof, titles, wording
+from invoices.pages import bases, bills, payments, proof, titles, wording
+from invoices.pages import since as since_pages
 from invoices.pages.settings import masked
 from invoices.pages.visit import Visit
 from tenants.errors import NotFound
@@ -68,7 +69,7 @@ class BillPage:
     state: states.State
     sentence: str
     steps: tuple[Step, ...]
-    against: str
+    since: since_pages.Since | None
     lines: tuple[LineRow, ...]
     discount: Money | None
     tax: Money
@@ -79,9 +80,12 @@ class BillPage:
     basis: tuple[tuple[str, str, str], ...]
     credits: tuple[Credit, ...]
     transfer: payments.Transfer | None
+    pay: str
     pdf: str
     files: tuple[tuple[str, str], ...]
     export: str
+    dispute: str
+    refund: str
 
 
 def find(visit: Visit, pk: int) -> Invoice:
@@ -104,7 +108,7 @@ def page(visit: Visit, pk: int) -> BillPage:
         state=row.state,
         sentence=sentence(visit, bill),
         steps=steps(visit, bill),
-        against=against(visit, bill, lines),
+        since=since_pages.since(visit, bill),
         lines=line_rows(visit, lines),
         discount=Money(bill.discount_minor, bill.currency) if bill.discount_minor else None,
         tax=Money(bill.tax_minor, bill.currency),
@@ -112,12 +116,17 @@ def page(visit: Visit, pk: int) -> BillPage:
         capitals=in_capitals(bill, visit.language),
         due=Money(bill.due_minor, bill.currency),
         facts=facts(visit, bill),
-        basis=proof.basis(visit, lines),
+        basis=(*proof.basis(visit, lines), *deduction(visit, bill)),
         credits=credits_of(visit, bill),
         transfer=transfer(visit, bill),
+        pay=visit.to_pay(bill.pk) if bills.is_to_pay(bill) else "",
         pdf=visit.to("bill_pdf", bill.pk, visit.language),
         files=made_files(visit, bill),
         export=visit.to("bill_csv", bill.pk),
+        dispute=visit.to("dispute_ask", bill.pk)
+        if bill.status in (Invoice.Status.OPEN, Invoice.Status.PAID) and bill.total_minor
+        else "",
+        refund=visit.to("refund_ask", bill.pk) if refund_rules.may_ask(bill, visit.at) else "",
     )
 
 
@@ -127,7 +136,7 @@ def spoken(visit: Visit, day: date) -> str:
 
 def sentence(visit: Visit, bill: Invoice) -> str:
     """Return the first line: what has happened to this bill, or what is asked."""
-    due = wording.amount(Money(bill.due_minor, bill.currency))
+    due = wording.amount(Money(bill.claimable_minor, bill.currency))
     if bill.status == Invoice.Status.PAID and not bill.total_minor:
         return _("There is nothing to pay.")
     if bill.status == Invoice.Status.PAID and bill.paid_at:
@@ -136,8 +145,16 @@ def sentence(visit: Visit, bill: Invoice) -> str:
         return _("Cancelled by a credit note; nothing is to be paid.")
     if bill.due_on is None or bill.status != Invoice.Status.OPEN:
         return _("%(amount)s was not paid.") % {"amount": due}
-    said = {"amount": due, "day": spoken(visit, bill.due_on)}
-    if bill.due_on < visit.today:
+    said = {"amount": due, "day": spoken(visit, bill.payable_on or bill.due_on)}
+    if bill.frozen_minor:
+        said["frozen"] = wording.amount(Money(bill.frozen_minor, bill.currency))
+        if not bill.claimable_minor:
+            return (
+                _("All of it is in dispute and frozen: %(frozen)s. Nothing is asked for until you have our answer.")
+                % said
+            )
+        return _("%(frozen)s is in dispute and frozen; %(amount)s is to be paid by %(day)s.") % said
+    if (bill.payable_on or bill.due_on) < visit.today:
         return _("%(amount)s still to pay; it was due on %(day)s.") % said
     return _("Please pay %(amount)s by %(day)s.") % said
 
@@ -145,11 +162,31 @@ def sentence(visit: Visit, bill: Invoice) -> str:
 def steps(visit: Visit, bill: Invoice) -> tuple[Step, ...]:
     """Return notice, bill, payment, fapiao, so far as each exists."""
     total = wording.amount(Money(bill.total_minor, bill.currency))
-    noticed = Step(_("Notice"), None, _("not needed: you pay it yourself"), True, leads=True)
+    noticed = notice_step(visit, bill)
     issued = Step(_("Bill"), bill.issued_at, total, True)
     paid = paid_step(visit, bill)
     issued = replace(issued, leads=paid.done)
     return (noticed, issued, paid, Step(_("Fapiao"), None, _("please ask us for it"), False))
+
+
+def notice_step(visit: Visit, bill: Invoice) -> Step:
+    """Return when the deduction was announced, and the most it said; a bill paid by hand needs no notice."""
+    told = allowing.notices_of(bill) if bill.pays != "manual" else []
+    if not told:
+        return Step(_("Notice"), None, _("not needed: you pay it yourself"), True, leads=True)
+    most = wording.amount(Money(sum(one.total_minor for one in told), bill.currency))
+    when = max((one.delivered_at for one in told if one.delivered_at), default=None)
+    where = visit.to("deduction", told[-1].pk)
+    return Step(
+        _("Notice"), when, _("at most %(total)s") % {"total": most}, when is not None, _("See"), where, leads=True
+    )
+
+
+def deduction(visit: Visit, bill: Invoice) -> tuple[tuple[str, str, str], ...]:
+    """Return by what right the bill was taken: authorisation, notice, payment, and where it is booked."""
+    if bill.pays == "manual" and not bill.paid_minor:
+        return ((_("Deduction"), _("none: you pay this bill yourself"), visit.to("controls")),)
+    return bases.taken(visit, bill)
 
 
 def paid_step(visit: Visit, bill: Invoice) -> Step:
@@ -162,32 +199,6 @@ def paid_step(visit: Visit, bill: Invoice) -> Step:
         }
         return Step(_("Payment"), None, said, False, _("How to pay"), "#pay")
     return Step(_("Payment"), None, _("not yet received"), False, _("How to pay"), "#pay" if bill.due_minor else "")
-
-
-def against(visit: Visit, bill: Invoice, lines: Sequence[InvoiceLine]) -> str:
-    """Return how this periodic bill differs from the one before, with the lines that make the most of it."""
-    before = bills.issued(visit).filter(origin="", currency=bill.currency, charge_on__lt=bill.charge_on)
-    older = before.order_by("-charge_on", "-id").first()
-    if bill.origin or older is None:
-        return ""
-    was = {line.code: line for line in older.lines.all()}
-    now = {line.code: line for line in lines}
-    moved = []
-    for code in {**now, **was}:
-        line = now.get(code) or was[code]
-        change = (now[code].gross_minor if code in now else 0) - (was[code].gross_minor if code in was else 0)
-        if change:
-            moved.append(
-                (abs(change), f"{line.name_in(visit.language)} {wording.change(Money(change, bill.currency))}")
-            )
-    said = {
-        "month": wording.month(older.charge_on, visit.language),
-        "change": wording.change(Money(bill.total_minor - older.total_minor, bill.currency)),
-        "parts": wording.joined([text for _size, text in sorted(moved, reverse=True)[:3]]),
-    }
-    return (
-        _("%(change)s against the %(month)s bill: %(parts)s") if moved else _("The same as the %(month)s bill")
-    ) % said
 
 
 def line_rows(visit: Visit, lines: Sequence[InvoiceLine]) -> tuple[LineRow, ...]:
@@ -204,19 +215,13 @@ def line_row(visit: Visit, line: InvoiceLine, shown: proof.Proof, causes: Sequen
         name=line.name_in(visit.language),
         first=line.service_start_on,
         last=titles.last_day(line.service_end_on),
-        reason=_(", ").join(word for word in (shown.company, reason(line)) if word),
+        reason=_(", ").join(word for word in (shown.company, bases.reason(line.reason)) if word),
         quantity=wording.count(line.quantity, unit, visit.language),
         unit_price=shown.unit_price,
         amount=Money(line.amount_minor, currency),
         discounts=tuple((one.said(visit.language), Money(-one.amount_minor, currency)) for one in causes),
         proof=shown,
     )
-
-
-def reason(line: InvoiceLine) -> str:
-    """Return why a line is there when it is not the period's own."""
-    words = {"change": _("change"), "late": _("late use"), "cap": _("cap"), "correction": _("correction")}
-    return words.get(line.reason, "")
 
 
 def tax_said(bill: Invoice, lines: Sequence[InvoiceLine]) -> str:
@@ -275,6 +280,6 @@ def credits_of(visit: Visit, bill: Invoice) -> tuple[Credit, ...]:
 
 def transfer(visit: Visit, bill: Invoice) -> payments.Transfer | None:
     """Return where to pay what is still due, with the bill's number as the remark."""
-    if bill.status != Invoice.Status.OPEN or not bill.due_minor:
+    if not bills.is_to_pay(bill):
         return None
     return payments.transfer(bill.seller, bill.number or "")

@@ -11,7 +11,7 @@ from django.db.models import Prefetch, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from billing.money import Money
-from invoices import states
+from invoices import allowing, states
 from invoices.models import Allocation, CreditNote, Invoice, InvoiceLine
 from invoices.pages import titles, wording
 from invoices.pages.coming import Coming, coming_of
@@ -61,6 +61,7 @@ class BillRow:
     against: str
     state: states.State
     periodic: bool
+    pay: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,8 @@ def amount_of(text: str) -> int | None:
 
 def bill_row(visit: Visit, invoice: Invoice) -> BillRow:
     lines = list(invoice.lines.all())
-    overdue = invoice.due_on is not None and invoice.due_on < visit.today
+    overdue = invoice.payable_on is not None and invoice.payable_on < visit.today
+    disputed = 0 < invoice.due_minor <= invoice.frozen_minor
     assert invoice.issued_at is not None
     return BillRow(
         address=visit.to("bill", invoice.pk),
@@ -183,12 +185,26 @@ def bill_row(visit: Visit, invoice: Invoice) -> BillRow:
         title=titles.bill(invoice, lines, visit.today, visit.language),
         reason=titles.contents(lines, visit.language),
         number=invoice.number or "",
-        announced=_("Confirmed on the spot") if invoice.origin else _("Paid by hand"),
+        announced=_announced(invoice),
         amount=Money(invoice.total_minor, invoice.currency),
         against="",
-        state=states.of_bill(invoice.status, total_minor=invoice.total_minor, overdue=overdue),
+        state=states.of_bill(invoice.status, total_minor=invoice.total_minor, overdue=overdue, disputed=disputed),
         periodic=not invoice.origin,
+        pay=visit.to_pay(invoice.pk) if is_to_pay(invoice) else "",
     )
+
+
+def _announced(invoice: Invoice) -> str:
+    """Return the most that the notices of a bill said, where it was to be deducted."""
+    told = allowing.notices_of(invoice) if invoice.pays != "manual" else []
+    if told:
+        return wording.amount(Money(sum(one.total_minor for one in told), invoice.currency))
+    return _("Confirmed on the spot") if invoice.origin else _("Paid by hand")
+
+
+def is_to_pay(invoice: Invoice) -> bool:
+    """Whether something of a bill is to be paid."""
+    return invoice.status == Invoice.Status.OPEN and invoice.due_minor > 0
 
 
 def credit_row(visit: Visit, note: CreditNote) -> BillRow:
@@ -260,6 +276,9 @@ def years(visit: Visit, filters: Filters) -> tuple[Choice, ...]:
 
 
 def state_choices(filters: Filters) -> tuple[Choice, ...]:
-    shown = [states.BILL[code] for code in ("open", "overdue", "paid", "settled", "credited", "void", "uncollectible")]
+    shown = [
+        states.BILL[code]
+        for code in ("open", "overdue", "disputed", "paid", "settled", "credited", "void", "uncollectible")
+    ]
     named = [Choice(state.code, str(state.word), state.code == filters.state) for state in shown]
     return (Choice("", _("All states"), not filters.state), *named)

@@ -13,9 +13,9 @@ from billing.money import Money
 from invoices import changed, confirming
 from invoices.confirming import Offer
 from invoices.next_bill import NextBill
-from invoices.pages import comparing, coupons, deals, headings, regrets, titles, wording
+from invoices.pages import approvals, comparing, coupons, deals, headings, regrets, titles, wording
+from invoices.pages.payers import who
 from invoices.pages.visit import Visit
-from tenants.models import Member
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class ConfirmPage:
     back: str
     may_confirm: bool
     who: str
+    needs: str
 
 
 def page(visit: Visit, offer: Offer, *, stale: str = "", shown: str = "") -> ConfirmPage:
@@ -54,20 +55,15 @@ def page(visit: Visit, offer: Offer, *, stale: str = "", shown: str = "") -> Con
         comparison=comparing.comparison(visit, offer) if offer.wish.do == "change_plan" else None,
         regret=regrets.regret(visit, offer),
         again=again(visit, offer, deal),
-        button=button(offer, deal),
+        button=button(visit, offer, deal),
         leave=_("No, leave it as it is"),
         held=offer.held,
         wish=offer.wish.said(),
         back=visit.to("subscription"),
         may_confirm=visit.member.may_pay,
         who=who(visit),
+        needs=needs(visit, offer),
     )
-
-
-def who(visit: Visit) -> str:
-    """Return who may confirm."""
-    payers = Member.objects.filter(tenant=visit.tenant, role__in=Member.MAY_PAY).select_related("user").order_by("pk")
-    return wording.joined([str(member.user) for member in payers[:3]])
 
 
 def effect(visit: Visit, offer: Offer) -> str:
@@ -92,7 +88,7 @@ def later(visit: Visit, offer: Offer) -> tuple[tuple[str, str], ...]:
 
 def counts(visit: Visit, offer: Offer) -> list[tuple[str, str]]:
     change = offer.papers.change
-    if change is None or change.kind in (Change.Kind.CANCEL, Change.Kind.KEEP):
+    if change is None or change.kind in (Change.Kind.CANCEL, Change.Kind.KEEP, Change.Kind.UNDO):
         return []
     day = formatting.day(changed.effective_on(change), visit.language, "weekday")
     waits = change.status == Change.Status.SCHEDULED
@@ -132,8 +128,29 @@ def again(visit: Visit, offer: Offer, deal: deals.Deal) -> tuple[tuple[str, Mone
     return tuple(rows)
 
 
-def button(offer: Offer, deal: deals.Deal) -> str:
-    """Return verb and amount, as the button says it."""
+def needs(visit: Visit, offer: Offer) -> str:
+    """Return the sentence that says who has to approve it as well; empty below the company's own limit."""
+    limit = visit.tenant.purchase_limit_minor
+    if limit is None or offer.weight.counts <= limit:
+        return ""
+    said = {
+        "limit": formatting.money(limit, offer.after.currency),
+        "total": formatting.money(offer.weight.total_minor, offer.after.currency),
+        "yearly": formatting.money(offer.weight.yearly_minor, offer.after.currency),
+    }
+    return (
+        _(
+            "Above %(limit)s your company wants a second person to approve. This is %(total)s at once, and %(yearly)s more in a year."
+        )
+        % said
+    )
+
+
+def button(visit: Visit, offer: Offer, deal: deals.Deal) -> str:
+    """Return verb and amount, as the button says it; above the company's limit, to whom it goes."""
+    if needs(visit, offer):
+        who_may = approvals.names(visit, but=visit.user.pk)
+        return _("Submit to %(name)s for approval") % {"name": who_may or _("a second person")}
     if offer.papers.total_minor > 0:
         amount = {"amount": wording.amount(deal.figure)}
         return (_("Confirm, pay %(amount)s") if deal.paid_at_once else _("Confirm, to pay %(amount)s")) % amount

@@ -59,8 +59,8 @@ def next_day(visit: Visit) -> date | None:
 def written(visit: Visit, day: date, ones: Sequence[tuple[Subscription, previewing.Preview]]) -> Coming:
     currency = visit.tenant.currency
     fixed = sum(gross(row, one.fixed) for row, one in ones)
-    used = sum(gross(row, (use.so_far for use in one.usage)) for row, one in ones)
-    expected = fixed + sum(gross(row, (use.expected for use in one.usage)) for row, one in ones)
+    used = sum(gross(row, (use.so_far for use in one.usage)) - capped(row, one)[0] for row, one in ones)
+    expected = sum(gross(row, (use.expected for use in one.usage)) - capped(row, one)[1] for row, one in ones) + fixed
     money = {"fixed": Money(fixed, currency), "used": Money(used, currency), "expected": Money(expected, currency)}
     return Coming(
         day=day,
@@ -78,6 +78,14 @@ def gross(row: Subscription, worths: Iterable[Worth]) -> int:
     """Return what worths come to on the bill, tax included."""
     inclusive = row.seller.tax_inclusive
     return sum(line_tax(w.amount_minor, w.clause.tax_rate, inclusive, row.currency).gross for w in worths)
+
+
+def capped(row: Subscription, one: previewing.Preview) -> tuple[int, int]:
+    """Return what the customer's caps take off the usage, by now and as expected, tax included."""
+    rate = max((use.clause.tax_rate for use in one.usage), default=Decimal(0))
+    both = (one.off.so_far_minor, one.off.expected_minor)
+    now, then = (line_tax(minor, rate, row.seller.tax_inclusive, row.currency).gross for minor in both)
+    return now, then
 
 
 def title(visit: Visit, day: date) -> str:

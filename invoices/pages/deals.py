@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from billing import formatting
 from billing.models import Charge, Subscription
 from billing.money import Money
+from invoices import telling_refunds
 from invoices.capitals import in_capitals
 from invoices.confirming import Offer
 from invoices.models import CreditNote, Invoice, InvoiceLine
@@ -148,7 +149,12 @@ def given_back(visit: Visit, offer: Offer) -> list[tuple[str, str]]:
     rows = []
     if lowered:
         rows.append((_("Off what you still owe"), formatting.money(lowered, currency)))
-    if returned:
+    ways = [
+        (_("Back by %(way)s") % {"way": telling_refunds.way(row)}, row.amount_minor) for row in offer.papers.refunds
+    ]
+    if ways:
+        rows += [(name, formatting.money(minor, currency)) for name, minor in ways]
+    elif returned:
         rows.append((_("To your balance"), formatting.money(returned, currency)))
     return rows
 

@@ -11,9 +11,12 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from invoices.pages import banner
+from invoices.models import Dispute, Invoice, InvoiceLine
+from invoices.pages import banner, notices
 from invoices.pages.visit import Visit
-from tenants.models import Authorisation, Seller
+from tenants import agreements
+from tenants.models import Seller
+from tenants.models.agreements import RENEWS
 
 WEIGHTS = (Decimal("0.2126"), Decimal("0.7152"), Decimal("0.0722"))
 READABLE = Decimal("4.5")
@@ -133,12 +136,29 @@ TABS: dict[str, Callable[[], tuple[tuple[str, str], ...]]] = {
         ("subscription", _("Current")),
         ("packs", _("Resource packs")),
         ("quotes", _("Quotes")),
+        ("advisor", _("Advisor")),
         ("history", _("History")),
     ),
-    "payments": lambda: (("payments", _("Payments")), ("wallet", _("Balance"))),
+    "payments": lambda: (
+        ("payments", _("Payments")),
+        ("transfer", _("Pay by transfer")),
+        ("wallet", _("Balance")),
+        ("notices", _("Notices")),
+    ),
+    "bills": lambda: (("bills", _("Bills")), ("disputes", _("Disputes & refunds")), ("evidence", _("Evidence"))),
     "usage": lambda: (("usage", _("Daily")), ("events", _("Events"))),
-    "controls": lambda: (("controls", _("Authorisations")), ("costs", _("What can cost money"))),
-    "settings": lambda: (("settings", _("Company and people")), ("log", _("Audit log"))),
+    "controls": lambda: (
+        ("controls", _("Authorisations")),
+        ("mandates", _("Deduction agreements")),
+        ("budgets", _("Budgets & caps")),
+        ("approvals", _("Approvals")),
+        ("costs", _("What can cost money")),
+    ),
+    "settings": lambda: (
+        ("settings", _("Company and people")),
+        ("notifications", _("Notifications")),
+        ("log", _("Audit log")),
+    ),
 }
 
 
@@ -151,14 +171,38 @@ def tabs(visit: Visit, place: str, tab: str) -> tuple[Link, ...]:
 
 def promises(visit: Visit) -> tuple[Promise, ...]:
     """Return agreed, announced, explained, reversible, each with what is true now."""
-    in_force = Authorisation.objects.filter(tenant=visit.tenant).in_force().count()
+    in_force = agreements.in_force(visit.at).filter(tenant=visit.tenant).exclude(scope=RENEWS).count()
     agreed = ngettext("%(count)s in force", "%(count)s in force", in_force) % {"count": in_force}
     return (
         Promise(_("Agreed"), agreed if in_force else _("none given, nothing is deducted"), visit.to("controls")),
-        Promise(_("Announced"), _("every bill is sent to you"), visit.to("payments")),
-        Promise(_("Explained"), _("every fen can be computed again"), visit.to("bills")),
-        Promise(_("Reversible"), _("corrected by credit notes only"), visit.to("help")),
+        Promise(_("Announced"), notices.promise(visit), visit.to("notices")),
+        Promise(_("Explained"), explained(visit), visit.to("evidence")),
+        Promise(_("Reversible"), reversible(visit), visit.to("disputes")),
     )
+
+
+def reversible(visit: Visit) -> str:
+    """Return how many disputes wait for our answer, or that any line may be questioned."""
+    waiting = Dispute.objects.filter(tenant=visit.tenant).live().count()
+    if not waiting:
+        return _("any line can be questioned")
+    if not Invoice.objects.filter(tenant=visit.tenant, frozen_minor__gt=0).exists():  # what was paid already
+        return ngettext("%(count)s dispute waits for us", "%(count)s disputes wait for us", waiting) % {
+            "count": waiting
+        }
+    return ngettext("%(count)s dispute, its amount frozen", "%(count)s disputes, their amounts frozen", waiting) % {
+        "count": waiting
+    }
+
+
+def explained(visit: Visit) -> str:
+    """Return how far the third promise is kept now: every line that was billed can be computed again."""
+    lines = InvoiceLine.objects.filter(invoice__tenant=visit.tenant).exclude(invoice__status="draft").count()
+    if not lines:
+        return _("every fen can be computed again")
+    return ngettext("%(count)s line, can be computed again", "%(count)s lines, each can be computed again", lines) % {
+        "count": lines
+    }
 
 
 def colour_css(colour: str) -> str:

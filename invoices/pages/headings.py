@@ -56,5 +56,6 @@ TITLES: Mapping[str, Callable[[Visit, Offer], str]] = {
     "keep": _of_plan(gettext_lazy("Keep “%(plan)s” as it is")),
     "pause": _of_plan(gettext_lazy("Pause “%(plan)s”")),
     "resume": _of_plan(gettext_lazy("Use “%(plan)s” again")),
+    "undo": _of_plan(gettext_lazy("Take the last purchase of “%(plan)s” back")),
     "redeem": _of_plan(gettext_lazy("Redeem a coupon for “%(plan)s”")),
 }

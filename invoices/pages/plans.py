@@ -18,6 +18,7 @@ from billing.models import Change, PlanVersion, PriceList, Subscription
 from billing.models.catalogue import Status
 from billing.money import Money
 from billing.terms import Contract
+from billing.wording import refund_text
 from invoices import changed, checkout, wishes
 from invoices.checkout import Preview
 from invoices.pages import comparing, wording
@@ -45,6 +46,7 @@ class PlanCard:
     in_all: str
     term: str
     saving: str
+    refund: str
     prices: tuple[comparing.Row, ...]
     now: str
     choices: tuple[Choice, ...]
@@ -162,6 +164,7 @@ def card(visit: Visit, row: Subscription, one: Option, held: Held, saved: str) -
         in_all=comparing.in_all(visit, row, one.contract, held),
         term=_("Term: %(term)s") % {"term": LONG[one.contract.term]().lower()},
         saving=saved,
+        refund=refund_text(one.version.refund, one.version.undo_hours),
         prices=prices_of(visit, one, held),
         now=now(visit, seen) if seen else "",
         choices=choices(visit, row, one.version, seen) if seen else (),
@@ -186,7 +189,7 @@ def tried(visit: Visit, row: Subscription, version: PlanVersion) -> tuple[Previe
     wish = wishes.Wish(do="change_plan", plan=version.plan.code)
     try:
         with transaction.atomic():
-            return checkout.preview(lambda: wishes.carry_out(wish, row, at=visit.at, by=visit.user)), ""
+            return checkout.preview(lambda: wishes.try_out(wish, row, at=visit.at, by=visit.user)), ""
     except DomainError as refusal:
         return None, refusal.message
 

@@ -167,4 +167,5 @@ def yes(visit: Visit, quote: Quote, said: Mapping[str, str], address: str | None
         text=text,
         confirmed=said.get("confirmed") == "yes",
         address=address,
+        twice=said.get("twice") == "yes",
     )

@@ -14,6 +14,7 @@ from invoices.pages.subscription import SubscriptionCard, card
 from invoices.pages.visit import Visit
 from tenants import agreements
 from tenants.errors import NotFound, WrongState
+from tenants.models.agreements import RENEWS
 
 TEXT_VERSION = "renewal-1"
 CONSENT = gettext_noop(
@@ -82,7 +83,7 @@ def agree(visit: Visit, pk: int, *, address: str | None) -> None:
         text_version=TEXT_VERSION,
         at=visit.at,
         by=visit.user,
-        scope=f"subscription:{row.pk}",
+        scope=RENEWS,
         currency=row.currency,
         address=address,
     )

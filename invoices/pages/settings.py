@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from invoices import states
+from invoices import opinions, states
+from invoices.models import Survey
 from invoices.pages import frame, trail
 from invoices.pages.tables import address, whole
 from invoices.pages.visit import Visit
@@ -52,6 +53,7 @@ class HelpPage:
     """The page /help/: what the four promises mean here, and whom to call."""
 
     seller: Seller | None
+    asks: bool
 
 
 def page(visit: Visit) -> SettingsPage:
@@ -99,5 +101,7 @@ def log(visit: Visit, query: Mapping[str, str]) -> trail.TrailPage:
 
 
 def help_page(visit: Visit) -> HelpPage:
-    """Return whom to ask."""
-    return HelpPage(frame.seller_of(visit))
+    """Return whom to ask, and whether we ask for an opinion: once a quarter."""
+    occasion = opinions.quarter(visit.tenant, visit.at)
+    answered = Survey.objects.filter(tenant=visit.tenant, by=visit.user, occasion=occasion).exists()
+    return HelpPage(frame.seller_of(visit), not answered)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from django.utils.translation import gettext as _
 
 from billing import formatting
 from billing.models import BillingPeriod, Subscription, SubscriptionItem
-from invoices import states
-from invoices.pages import changes, controls, titles, trail, wording
+from invoices import states, taking_back
+from invoices.pages import changes, controls, plans, titles, trail, wording
 from invoices.pages.visit import Visit
 
 
@@ -49,6 +49,9 @@ class SubscriptionCard:
     new_prices: changes.NewPrices | None
     plans: str
     options: str
+    # Until when the last purchase can be taken back, and where.
+    undo_until: datetime | None
+    undo: str
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ def card(visit: Visit, row: Subscription) -> SubscriptionCard:
         new_prices=changes.new_prices(visit, row),
         plans=visit.to("plans", row.pk),
         options=visit.to("options", row.pk),
+        undo_until=taking_back.until(row, visit.at),
+        undo=plans.change_address(visit, row, do="undo"),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
@@ -34,6 +35,10 @@ class Visit:
     def to(self, name: str, *args: object) -> str:
         """Return the address of a page of this company."""
         return reverse(f"portal:{name}", args=[self.tenant.code, *args])
+
+    def to_pay(self, *bills: int) -> str:
+        """Return the address on which these bills are paid by hand."""
+        return f"{self.to('pay')}?{urlencode([('bill', pk) for pk in bills])}"
 
     def home_of(self, company: Tenant) -> str:
         """Return where another company of this person begins."""

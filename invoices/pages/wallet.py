@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from django.utils.translation import gettext as _
 
 from billing import formatting, wallets
-from billing.models import TopUp, Wallet
 from billing.money import Money
-from invoices import announcing
-from invoices.models import ChargeNotice, CreditNote, Invoice, Payment
-from invoices.pages import frame, payments
+from invoices import alerting, announcing
+from invoices.models import ChargeNotice, Invoice
+from invoices.pages import frame, notices, payments, statement
+from invoices.pages.statement import LotRow, MovementRow
 from invoices.pages.visit import Visit
-from tenants.errors import NotFound
+from tenants.errors import Invalid, NotFound
 from tenants.models import Seller
 from usage.periods import local_day
-
-SHOWN = 200
-
-
-@dataclass(frozen=True)
-class MovementRow:
-    """One movement of the balance, and what was there after it."""
-
-    at: datetime
-    what: str
-    why: str
-    amount: Money
-    after: Money
 
 
 @dataclass(frozen=True)
@@ -54,6 +40,10 @@ class Deduction:
     ceiling: Money
     lines: tuple[LineRow, ...]
     confirmed: bool
+    # The printed notice, where there is one; the code on it; and whether its mail came back.
+    file: str = ""
+    code: str = ""
+    came_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,9 +64,15 @@ class WalletPage:
     held: Money
     gift: Money
     missing: Money
+    missing_until: date | None
     next: tuple[Deduction, ...]
     bills: tuple[ToPay, ...]
+    lots: tuple[LotRow, ...]
     movements: tuple[MovementRow, ...]
+    csv: str
+    # Below which balance the customer is told; none where he did not ask for it.
+    alert: Money | None
+    set_alert: str
     transfer: payments.Transfer | None
     may_pay: bool
 
@@ -84,39 +80,59 @@ class WalletPage:
 def page(visit: Visit) -> WalletPage:
     """Return the balance in the customer's own currency with the seller it buys from."""
     seller, currency = frame.seller_of(visit), visit.tenant.currency
-    held = wallets.balance(visit.tenant, seller, currency) if seller else wallets.Balance()
-    coming = announced(visit, seller)
-    wanted = sum(one.total.minor for one in coming)
+    held = statement.wallet_of(visit, seller)
+    rows = _announced(visit, seller)
+    ahead = alerting.forecast(held, rows, at=visit.at)
     return WalletPage(
-        held=Money(held.total, currency),
-        gift=Money(held.gift, currency),
-        missing=Money(max(0, wanted - held.total), currency),
-        next=tuple(coming),
-        bills=tuple(_to_pay(visit, bill, held.total) for bill in _open(visit, seller)),
-        movements=tuple(_movements(visit, seller)) if seller else (),
-        transfer=payments.transfer(seller, visit.tenant.code) if seller else None,
+        held=Money(held.total_minor, currency),
+        gift=Money(held.gift_minor, currency),
+        missing=Money(ahead.missing_minor, currency),
+        missing_until=ahead.until,
+        next=tuple(_deduction(visit, row) for row in rows),
+        bills=tuple(_to_pay(visit, bill, held.total_minor) for bill in _open(visit, seller)),
+        lots=tuple(statement.lots(held)),
+        movements=tuple(statement.movements(visit, seller)) if seller else (),
+        csv=visit.to("statement_csv"),
+        alert=Money(held.alert_minor, currency) if held.alert_minor else None,
+        set_alert=visit.to("set_alert"),
+        transfer=payments.transfer(seller, payments.code_of(visit, seller)) if seller else None,
         may_pay=visit.member.may_pay,
     )
 
 
 def announced(visit: Visit, seller: Seller | None) -> list[Deduction]:
     """Return the deductions that are announced and still to come, earliest first; of each day the version in force."""
+    return [_deduction(visit, row) for row in _announced(visit, seller)]
+
+
+def _announced(visit: Visit, seller: Seller | None) -> list[ChargeNotice]:
     rows = ChargeNotice.objects.filter(tenant=visit.tenant, seller=seller, currency=visit.tenant.currency)
-    recent = rows.filter(due_at__gt=visit.at - timedelta(days=14), total_minor__gt=0).order_by("due_on", "version")
-    latest: dict[Any, ChargeNotice] = {}
-    for row in recent:
-        latest[(row.due_on, row.of, row.version if row.of == ChargeNotice.Of.BILL else 0)] = row
-    return [_deduction(visit, row) for row in latest.values() if row.charge_at is None or row.charge_at > visit.at]
+    return alerting.in_force(rows.filter(due_at__gt=visit.at - alerting.BEHIND), at=visit.at)
 
 
 def deduction(visit: Visit, pk: int) -> Deduction:
     """Return one announced deduction; raise NotFound for another company's."""
-    return _deduction(visit, _own(visit, pk))
+    row = own(visit, pk)
+    file, code = notices.charge_file(visit, row), notices.code_of(row)
+    return replace(_deduction(visit, row), file=file, code=code, came_back=notices.came_back(row))
 
 
 def opened(visit: Visit, pk: int) -> None:
     """Keep that a member has opened an announcement: that it has reached the company (CONTRACTS rule 18)."""
-    announcing.delivered(_own(visit, pk), at=visit.at)
+    announcing.opened(own(visit, pk), at=visit.at, by=visit.user)
+
+
+def set_alert(visit: Visit, text: str) -> Money | None:
+    """Keep below which balance the company is told, from what a member wrote; nothing written: never again."""
+    seller, currency = frame.seller_of(visit), visit.tenant.currency
+    if seller is None:
+        raise NotFound(_("You have no balance with us yet."))
+    try:
+        below = Money.of(text.strip(), currency) if text.strip() else None
+    except ValueError:
+        raise Invalid(_("This is no amount: write digits, such as 36.00."), field="below") from None
+    wallets.set_alert(visit.tenant, seller=seller, currency=currency, below=below, at=visit.at, by=visit.user)
+    return below
 
 
 def bill_to_pay(visit: Visit, pk: int) -> Invoice:
@@ -127,7 +143,8 @@ def bill_to_pay(visit: Visit, pk: int) -> Invoice:
     return found
 
 
-def _own(visit: Visit, pk: int) -> ChargeNotice:
+def own(visit: Visit, pk: int) -> ChargeNotice:
+    """Return an announcement of this company; raise NotFound for any other."""
     found = ChargeNotice.objects.filter(tenant=visit.tenant, pk=pk).first()
     if found is None:
         raise NotFound(_("There is no such announcement."))
@@ -168,48 +185,3 @@ def _to_pay(visit: Visit, bill: Invoice, held: int) -> ToPay:
         due=Money(bill.due_minor, bill.currency),
         enough=held >= bill.due_minor,
     )
-
-
-def _movements(visit: Visit, seller: Seller) -> list[MovementRow]:
-    moved = wallets.statement(visit.tenant, seller, visit.tenant.currency)[-SHOWN:]
-    named = names(moved)
-    return [
-        MovementRow(
-            at=one.at,
-            what=what(one),
-            why=named.get((one.source, one.source_id), ""),
-            amount=Money(one.total, visit.tenant.currency),
-            after=Money(one.after.total, visit.tenant.currency),
-        )
-        for one in reversed(moved)
-    ]
-
-
-def what(moved: wallets.Movement) -> str:
-    """Return in words what moved the balance."""
-    if moved.source == "credit_note" or moved.kind == "given_back":
-        return _("Given back")
-    if moved.total < 0:
-        return _("Paid")
-    return _("Gift") if moved.gift and not moved.paid else _("Paid in")
-
-
-def names(moved: list[wallets.Movement]) -> dict[tuple[str, int], str]:
-    """Return what a customer knows each cause by: a bill's number, a transfer's, a credit note's, or the reason given."""
-    found: dict[tuple[str, int], str] = {}
-    ids = {
-        source: {m.source_id for m in moved if m.source == source} for source in ("payment", "credit_note", "top_up")
-    }
-    for payment in Payment.objects.filter(pk__in=ids["payment"]).select_related("invoice"):
-        bill = payment.invoice
-        found["payment", payment.pk] = (bill.number if bill else payment.reference) or ""
-    for pk, number in CreditNote.objects.filter(pk__in=ids["credit_note"]).values_list("pk", "number"):
-        found["credit_note", pk] = number
-    for pk, reason in TopUp.objects.filter(pk__in=ids["top_up"]).values_list("pk", "reason"):
-        found["top_up", pk] = reason
-    return found
-
-
-def of_wallet(wallet: Wallet) -> list[wallets.Movement]:
-    """Return the statement of a wallet, oldest first."""
-    return wallets.statement(wallet.tenant, wallet.seller, wallet.currency)

@@ -1,4 +1,4 @@
-"""What a member does on the pages: stop and restore renewal, withdraw an authorisation, change contacts and language.
+"""What a member does on the pages: stop and restore renewal, change contacts and language.
 
 Stopping is one click and asks nothing; whatever lets money leave goes through a page that shows the whole text.
 """
@@ -15,8 +15,8 @@ from invoices.forms import ContactForm, FormPage, all_contacts, contact_of
 from invoices.pages import renewals
 from invoices.pages.visit import Visit
 from invoices.views.visits import acting, form_page, page
-from tenants import agreements, companies
-from tenants.models import Authorisation, Member
+from tenants import companies
+from tenants.models import Member
 
 
 @require_POST
@@ -57,19 +57,6 @@ def agree(visit: Visit, request: HttpRequest, pk: int) -> str:
 def renewal(request: HttpRequest, company: str, pk: int) -> HttpResponse:
     """The consent page, and with POST the consent itself."""
     return (agree if request.method == "POST" else consent)(request, company=company, pk=pk)
-
-
-@require_POST
-@acting(roles=Member.MAY_PAY)
-def withdraw(visit: Visit, request: HttpRequest, pk: int) -> str:
-    found = Authorisation.objects.filter(tenant=visit.tenant, pk=pk).first()
-    if found is None:
-        raise Http404
-    agreements.withdraw(found, at=visit.at, by=visit.user)
-    messages.success(
-        request, _("The authorisation is withdrawn. Nothing is deducted under it any more."), extra_tags="done"
-    )
-    return visit.to("controls")
 
 
 @require_POST

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import Subscription
-from invoices import changed, confirming, wishes
+from billing.weighing import AboveLimit
+from invoices import changed, confirming, debiting, purchasing, wishes
 from invoices.checkout import Confirmed
 from invoices.confirming import StalePreview
 from invoices.pages import changing as changing_page
@@ -71,8 +75,22 @@ def agree(visit: Visit, request: HttpRequest, row: Subscription) -> HttpResponse
         done = confirming.confirm(row, wish, held, at=visit.at, by=visit.user)
     except StalePreview as refusal:
         return look(visit, request, row, wish, stale=refusal.message, seen=held)
+    except AboveLimit:
+        return submit(visit, request, row, wish, held)
+    transaction.on_commit(partial(debiting.finish, done.invoices, at=visit.at), robust=True)
     messages.success(request, said(visit, done), extra_tags="done")
     return redirect(visit.to("subscription"))
+
+
+def submit(visit: Visit, request: HttpRequest, row: Subscription, wish: wishes.Wish, held: str) -> HttpResponse:
+    """Ask a second person of the company for what was seen; nothing is done until then."""
+    asked = purchasing.ask(row, wish, held, at=visit.at, by=visit.user)
+    messages.success(
+        request,
+        _("Submitted. Nothing is charged until it is approved; whoever may approve it is told."),
+        extra_tags="done",
+    )
+    return redirect(visit.to("approval", asked.pk))
 
 
 def said(visit: Visit, done: Confirmed) -> str:

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from invoices.models import CreditNote, Document
 from invoices.pages import again as recomputing
-from invoices.pages import bill, exports, frame
+from invoices.pages import bill, exports, frame, trail
 from invoices.pages.visit import Visit
 from invoices.views.visits import reading
 from tenants import files
@@ -34,6 +34,11 @@ def bill_csv(visit: Visit, request: HttpRequest, pk: int) -> HttpResponse:
 @reading
 def events_csv(visit: Visit, request: HttpRequest) -> HttpResponse:
     return csv_file(visit, "usage", exports.events(visit, request.GET))
+
+
+@reading
+def log_csv(visit: Visit, request: HttpRequest) -> HttpResponse:
+    return csv_file(visit, "log", exports.written(trail.csv_rows(visit)))
 
 
 @reading

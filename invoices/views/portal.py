@@ -64,7 +64,7 @@ def payments(visit: Visit, request: HttpRequest) -> payments_page.PaymentsPage:
 
 @page("portal/controls.html", "controls", "controls")
 def controls(visit: Visit, request: HttpRequest) -> controls_page.AuthorisationsPage:
-    return controls_page.authorisations(visit)
+    return controls_page.authorisations(visit, withdrawn="withdrawn" in request.GET)
 
 
 @page("portal/costs.html", "controls", "costs")

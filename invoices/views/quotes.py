@@ -7,7 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from invoices import quoting
+from billing.doubles import BoughtTwice
+from billing.weighing import AboveLimit
+from invoices import purchasing, quoting
 from invoices.models import Document
 from invoices.pages import quotes as quotes_page
 from invoices.pages.visit import Visit
@@ -41,9 +43,13 @@ def quote_accept(visit: Visit, request: HttpRequest, pk: int) -> str:
         quoting.accept(found, yes, by=visit.user, at=visit.at)
     except NotAllowed:
         raise
+    except AboveLimit as refusal:
+        asked = purchasing.ask_quote(found, yes, refusal.context["weight"], at=visit.at, by=visit.user)
+        messages.success(request, _("Submitted. It is accepted when a second person approves it."), extra_tags="done")
+        return visit.to("approval", asked.pk)
     except DomainError as refusal:
         messages.error(request, _("Nothing was accepted. %(why)s") % {"why": refusal.message}, extra_tags="danger")
-        return visit.to("quote", pk)
+        return visit.to("quote", pk) + ("?double=1#answer" if isinstance(refusal, BoughtTwice) else "")
     messages.success(request, _("Accepted. The contract has begun as it stands below."), extra_tags="done")
     return visit.to("quote", pk)
 

@@ -10,9 +10,11 @@ from django.views.decorators.http import require_POST
 
 from billing.formatting import money
 from invoices import collection
+from invoices.pages import statement
 from invoices.pages import wallet as wallet_page
 from invoices.pages.visit import Visit
-from invoices.views.visits import acting, found_or_404, page, visit_of
+from invoices.views.downloads import csv_file
+from invoices.views.visits import acting, found_or_404, page, reading, visit_of
 from tenants.models import Member
 
 
@@ -34,6 +36,24 @@ def deduction(request: HttpRequest, company: str, pk: int) -> HttpResponse:
         with found_or_404():
             wallet_page.opened(visit, pk)
     return _deduction(request, company=company, pk=pk)
+
+
+@reading
+def statement_csv(visit: Visit, request: HttpRequest) -> HttpResponse:
+    return csv_file(visit, "balance", statement.csv(visit))
+
+
+@require_POST
+@acting(roles=Member.MAY_PAY)
+def set_alert(visit: Visit, request: HttpRequest) -> str:
+    below = wallet_page.set_alert(visit, request.POST.get("below", ""))
+    said = (
+        _("We tell you when the balance is below %(amount)s.") % {"amount": money(below.minor, below.currency)}
+        if below
+        else _("We no longer tell you when the balance is low.")
+    )
+    messages.success(request, said, extra_tags="done")
+    return visit.to("wallet")
 
 
 @require_POST
