@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from billing import defining
 from billing.models import Subscription
@@ -66,11 +67,14 @@ class Portal:
     bills: list[Invoice]
 
 
-def story() -> Portal:
-    """Tell it: acme uses 1,200 messages in September, is billed twice and pays the first bill."""
+def story(**promises: Any) -> Portal:
+    """Tell it: acme uses 1,200 messages in September, is billed twice and pays the first bill.
+
+    `promises` are further terms of the plan.
+    """
     sold_by = shop.seller(tax_rate=Decimal("0.06"), phone="400-000-0000")
     defining.define_meters(sold_by, [shop.MESSAGES], at=shop.OPENED)
-    terms = {"alignment": "calendar", "name": "专业版", "name_en": "Professional", "terms": "服务条款"}
+    terms = {"alignment": "calendar", "name": "专业版", "name_en": "Professional", "terms": "服务条款"} | promises
     version = shop.plan(sold_by, PRICES, **terms)
     acme, beta = shop.tenant(), shop.tenant("beta")
     bought = {"quantities": {"seat": Decimal(18)}, "modules": ["analytics"]}
@@ -106,6 +110,8 @@ def person(company: Tenant, name: str, role: str = Member.Role.OWNER) -> User:
 PAGES = (
     "",
     "bills/",
+    "evidence/",
+    "refunds/",
     "usage/",
     "usage/events/",
     "subscription/",
@@ -116,6 +122,7 @@ PAGES = (
     "wallet/",
     "controls/",
     "controls/prices/",
+    "budgets/",
     "settings/",
     "settings/log/",
     "help/",
@@ -127,4 +134,11 @@ def addresses(told: Portal) -> list[str]:
     own = [f"/c/acme/{page}" for page in PAGES]
     number = told.bills[-1].pk
     renewal = f"/c/acme/subscription/{told.subscription.pk}/renewal/"
-    return [*own, f"/c/acme/bills/{number}/", renewal, "/c/acme/settings/contacts/new/"]
+    line = told.bills[-1].lines.get(code="messages").pk
+    return [
+        *own,
+        f"/c/acme/bills/{number}/",
+        f"/c/acme/bills/{number}/lines/{line}/",
+        renewal,
+        "/c/acme/settings/contacts/new/",
+    ]

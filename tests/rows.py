@@ -15,6 +15,15 @@ from django.db import IntegrityError, connection, transaction
 from billing import models as billing
 from invoices import models as invoices
 from tenants import models as tenants
+from tests.at_the_bank import at_the_bank
+from tests.rows_agreed import deducted
+from tests.rows_capped import bounded
+from tests.rows_disputed import disputed
+from tests.rows_held import held, judged
+from tests.rows_of_acts import seconded
+from tests.rows_of_evidence import proven
+from tests.rows_under_way import under_way
+from tests.rows_undone import undone
 from usage.models import Meter
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -109,14 +118,24 @@ def told(tenant: tenants.Tenant) -> None:
         given_by_name="Alice",
         given_at=NOW,
     )
-    tenants.AuditEntry.objects.create(tenant=tenant, verb="v", at=NOW)
+    seal = tenants.AuditSeal.objects.create(number=1, count=1, rows=b"-", sha256="-", at=NOW)
+    tenants.AuditEntry.objects.create(tenant=tenant, verb="v", at=NOW, seal=seal)
     notice = tenants.Notice.objects.create(
         tenant=tenant, key="k", kind="k", language="en", payload={}, created_at=NOW, next_try_at=NOW
     )
-    tenants.Delivery.objects.create(tenant=tenant, notice=notice, number=1, at=NOW, ok=True)
+    came_back(tenants.Delivery.objects.create(tenant=tenant, notice=notice, number=1, at=NOW, ok=True), alice)
     tenants.IdempotencyKey.objects.create(
         owner="o", key="k", method="POST", path="/", body_sha256="-", status=200, answer={}, created_at=NOW
     )
+
+
+def came_back(delivery: tenants.Delivery, alice: tenants.User) -> None:
+    """How the customer is told, who opened it, and that its mail came back."""
+    whose = {"tenant": delivery.tenant}
+    tenants.NoticePreference.objects.create(**whose, kind="balance_low", mail=False, wecom=False, changed_at=NOW)
+    tenants.WeComBot.objects.create(**whose, secret="-", fingerprint="0" * 64, set_at=NOW)
+    tenants.Opening.objects.create(**whose, notice=delivery.notice, by=alice, by_name="Alice", at=NOW)
+    tenants.Bounce.objects.create(**whose, delivery=delivery, address="a@acme.example", status="5.1.1", at=NOW)
 
 
 def catalogue(tenant: tenants.Tenant) -> billing.PlanVersion:
@@ -138,7 +157,8 @@ def catalogue(tenant: tenants.Tenant) -> billing.PlanVersion:
 
 def bought(tenant: tenants.Tenant, version: billing.PlanVersion) -> billing.Charge:
     plan, seller, price = version.plan, version.plan.seller, billing.Price.objects.get()
-    acceptance = billing.Acceptance.objects.create(tenant=tenant, version=version, text_sha256="-", at=NOW)
+    # The one price stands in a draft, into which rows can be copied: that is what was accepted here.
+    acceptance = billing.Acceptance.objects.create(tenant=tenant, version=price.version, text_sha256="-", at=NOW)
     whose = {"tenant": tenant, "payer": tenant, "seller": seller, "currency": "CNY", "acceptance": acceptance}
     during = (NOW, NEXT)
     subscription = billing.Subscription.objects.create(
@@ -179,6 +199,7 @@ def bought(tenant: tenants.Tenant, version: billing.PlanVersion) -> billing.Char
     }
     charge = billing.Charge.objects.create(**line, exact=Decimal(1), amount_minor=100, undiscounted_minor=100)
     changed(subscription, line, charge)
+    bounded(subscription, NOW)
     return charge
 
 
@@ -198,11 +219,14 @@ def changed(subscription: billing.Subscription, line: dict[str, Any], charge: bi
     billing.ChargeCredit.objects.create(
         tenant=subscription.tenant, credit=credit, charge=charge, amount_minor=10, undiscounted_minor=10
     )
+    undone(credit, change, NOW)
 
 
 def booked(tenant: tenants.Tenant, seller: tenants.Seller) -> None:
     book = {"seller": seller, "currency": "CNY", "tenant": tenant}
-    entry = billing.LedgerTransaction.objects.create(**book, source="invoice", source_id=1, kind="issue", at=NOW)
+    seal = billing.LedgerSeal.objects.create(seller=seller, number=1, count=1, rows=b"-", sha256="-", at=NOW)
+    told = {"source": "invoice", "source_id": 1, "kind": "issue", "at": NOW, "seal": seal}
+    entry = billing.LedgerTransaction.objects.create(**book, **told)
     sides = [
         (billing.Account.objects.create(**book, kind=kind), sign) for kind, sign in (("receivable", 1), ("revenue", -1))
     ]
@@ -210,7 +234,10 @@ def booked(tenant: tenants.Tenant, seller: tenants.Seller) -> None:
         billing.Posting(transaction=entry, account=account, tenant=tenant, amount_minor=sign * 100)
         for account, sign in sides
     )
-    billing.Wallet.objects.create(tenant=tenant, seller=seller, currency="CNY")
+    wallet = billing.Wallet.objects.create(tenant=tenant, seller=seller, currency="CNY")
+    moved = {"tenant": tenant, "source": "top_up", "source_id": 1, "cause": "topped_up", "at": NOW}
+    lot = billing.WalletLot.objects.create(**moved, wallet=wallet, kind="gift", amount_minor=1, left_minor=0)
+    billing.LotUse.objects.create(**moved, lot=lot, amount_minor=-1)
     billing.TopUp.objects.create(
         tenant=tenant, seller=seller, currency="CNY", amount_minor=1, reason="r", key="k", at=NOW
     )
@@ -306,7 +333,7 @@ def received(tenant: tenants.Tenant, invoice: invoices.Invoice) -> None:
         received_at=NOW,
         recorded_at=NOW,
     )
-    invoices.ChargeNotice.objects.create(
+    notice = invoices.ChargeNotice.objects.create(
         tenant=tenant,
         seller=invoice.seller,
         currency="CNY",
@@ -322,10 +349,15 @@ def received(tenant: tenants.Tenant, invoice: invoices.Invoice) -> None:
         total_minor=1,
     )
     invoices.Allocation.objects.create(tenant=tenant, payment=payment, invoice=invoice, amount_minor=1, at=NOW)
+    deducted(invoice, NOW)
+    under_way(payment, invoice, notice, NOW)
+    proven(tenant, NOW)
+    at_the_bank(payment, NOW)
     invoices.Document.objects.create(
         tenant=tenant, kind="invoice", source_id=1, language="en", name="d.pdf", sha256="-", bytes=1, made_at=NOW
     )
     offered(tenant, invoice)
+    dunned(tenant, invoice)
     run = invoices.BillingRun.objects.create(at=NOW, started_at=NOW, progress_at=NOW)
     invoices.Parked.objects.create(tenant=tenant, run=run, stage="close", code="c", reason="r", at=NOW)
     invoices.CustomerImport.objects.create(file_name="f", sha256="-", mapping="-", status="checked", at=NOW)
@@ -350,3 +382,18 @@ def offered(tenant: tenants.Tenant, invoice: invoices.Invoice) -> None:
             setattr(quote, name, value)
         quote.save()
     invoices.Quote.objects.create(**known, created_at=NOW, supersedes=quote)
+
+
+def dunned(tenant: tenants.Tenant, invoice: invoices.Invoice) -> None:
+    """A schedule with a step, a call that waits, a service that is suspended, and a debt that may be given up."""
+    schedule = invoices.DunningSchedule.objects.create(seller=invoice.seller)
+    invoices.DunningStep.objects.create(schedule=schedule, day=1, verb="call")
+    owed = {"tenant": tenant, "invoice": invoice}
+    invoices.DunningAct.objects.create(**owed, day=1, verb="call", at=NOW, outcome="open")
+    invoices.ServiceLoss.objects.create(**owed, payer=tenant, before="active", after="suspended", at=NOW)
+    alice = tenants.User.objects.get()
+    invoices.WriteOff.objects.create(**owed, amount_minor=1, reason="r", requested_at=NOW, requested_by=alice)
+    held(invoice, NOW)
+    seconded(tenant, NOW)
+    judged(invoice, NOW)
+    disputed(invoice, NOW)

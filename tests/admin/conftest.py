@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Group
 
-from billing import catalogue, packs, wallets
+from billing import catalogue, expiring, packs, sealing, wallets
 from billing.models import (
     AppliedDiscount,
     Change,
@@ -28,11 +29,35 @@ from billing.models import (
 )
 from billing.money import Money
 from invoices import crediting, parking, payments, pdf, rendering
-from invoices.models import BillingRun, ChargeNotice, CreditedCharge, CreditNote, CustomerImport, Invoice, Quote
-from tenants import keys, people
+from invoices.models import (
+    BillingRun,
+    ChargeNotice,
+    CreditedCharge,
+    CreditNote,
+    CustomerImport,
+    DunningAct,
+    DunningSchedule,
+    Invoice,
+    OperatorAct,
+    Payment,
+    PurchaseRequest,
+    Quote,
+    ServiceLoss,
+    WriteOff,
+)
+from tenants import chaining, keys, people
 from tenants.companies import NewContact
 from tenants.models import CustomerGroup, Delivery, IdempotencyKey, Member, Notice, Seller, Tenant, User
 from tests import shop
+from tests.at_the_bank import at_the_bank
+from tests.rows import came_back
+from tests.rows_agreed import deducted
+from tests.rows_capped import bounded
+from tests.rows_disputed import disputed
+from tests.rows_held import held, judged
+from tests.rows_of_evidence import proven
+from tests.rows_under_way import under_way
+from tests.rows_undone import undone
 from tests.shopping import METERS
 from usage.models import Meter, UsageImport
 
@@ -143,11 +168,55 @@ def full(world, operator) -> World:
     charge, credit = Charge.objects.filter(tenant=world.tenant).order_by("pk")[:2]
     AppliedDiscount.objects.create(tenant=world.tenant, charge=charge, redemption=redeemed, position=1, amount_minor=1)
     ChargeCredit.objects.create(tenant=world.tenant, credit=credit, charge=charge, amount_minor=0, undiscounted_minor=0)
+    dunned(world, operator)
+    bounded(subscription, NOW)
+    seconded(world, operator)
+    at_the_bank(Payment.objects.get(tenant=world.tenant, method="transfer"), NOW)
+    money_under_way(world)
+    held(world.bill, NOW)
+    judged(world.bill, NOW)
+    disputed(world.bill, NOW)
+    undone(credit, change, NOW)
+    proven(world.tenant, NOW)
     note = CreditNote.objects.get(tenant=world.tenant)
     CreditedCharge.objects.create(
         tenant=world.tenant, credit_note=note, charge=credit, position=1, amount_minor=0, gross_minor=0
     )
     return world
+
+
+def money_under_way(world: World) -> None:
+    """A payment's part, a contract, a message and a refund, all over by now, and an account at a provider."""
+    payment = Payment.objects.get(tenant=world.tenant, method="transfer")
+    notice = ChargeNotice.objects.filter(tenant=world.tenant).earliest("pk")
+    bill = Invoice.objects.filter(tenant=world.tenant, number__isnull=False).earliest("pk")
+    deducted(world.bill, NOW, status="failed", failure="balance_too_low")
+    under_way(payment, bill, notice, NOW, live=False)
+
+
+def dunned(world: World, operator: User) -> None:
+    """A schedule, a call that waits, a service that was lost and given back, a write-off that was declined."""
+    schedule = DunningSchedule.objects.create(seller=world.seller)
+    schedule.steps.create(day=1, verb="call")
+    owed = {"tenant": world.tenant, "invoice": world.bill}
+    DunningAct.objects.create(**owed, day=1, verb="call", at=NOW, outcome="open")
+    lost = {"before": "active", "after": "suspended", "at": NOW, "lifted_at": NOW}
+    ServiceLoss.objects.create(**owed, payer=world.tenant, **lost)
+    asked = {"requested_at": NOW, "requested_by": operator, "approved_at": NOW, "approved_by": operator}
+    WriteOff.objects.create(**owed, amount_minor=1, reason="失联", status="declined", **asked)
+
+
+def seconded(world: World, operator: User) -> None:
+    """A purchase that waits for the customer's second person, an act by hand, and the log under a seal."""
+    asked = {"tenant": world.tenant, "currency": "CNY", "sha256": "-", "asked_by_name": "王芳", "asked_at": NOW}
+    weight = {"total_minor": 100_00, "yearly_minor": 1_200_00, "limit_minor": 50_00}
+    PurchaseRequest.objects.create(
+        **asked, **weight, wish={"do": "resume"}, shown={}, expires_at=NOW + timedelta(days=7)
+    )
+    figures = {"before": {"balance": 0}, "after": {"balance": 100}, "amount_minor": 100, "reason": "补偿"}
+    told = {"seller": world.seller, "target": "tenant:1", "wish": {}, "key": "k", "kind": "top_up", "state": "done"}
+    OperatorAct.objects.create(**asked, **figures, **told, made="top_up:1", asked_by=operator)
+    chaining.seal(at=NOW)
 
 
 def published_list(seller: Seller, group: CustomerGroup, plan: Plan, operator: User) -> PriceList:
@@ -169,6 +238,10 @@ def deduction(tenant: Tenant, seller: Seller, operator: User) -> None:
     """Top the balance up, and announce a deduction from it."""
     amount = Money.of("20.00", "CNY")
     wallets.top_up_by_hand(tenant, seller=seller, amount=amount, reason="预存", key="1", at=NOW, by=operator)
+    gift = {"gift": True, "expires": NOW + timedelta(days=1), "reason": "活动", "key": "2", "at": NOW, "by": operator}
+    wallets.top_up_by_hand(tenant, seller=seller, amount=amount, **gift)
+    expiring.lapse(at=NOW + timedelta(days=1))
+    sealing.seal(at=NOW)
     minor = {"renewal_minor": 99_00, "ceiling_minor": 0, "total_minor": 99_00}
     told = {"currency": "CNY", "pays": "wallet", "due_on": NOW.date(), "due_at": NOW, "announced_at": NOW}
     ChargeNotice.objects.create(tenant=tenant, seller=seller, version=1, of="renewal", via="notice", **told, **minor)
@@ -204,9 +277,10 @@ def trail(tenant: Tenant, subscription, operator: User) -> None:
     )
     keys.issue(tenant, name="CRM", scopes=["events"], at=NOW, by=operator)
     Notice.objects.update(status="failed")
-    Delivery.objects.create(
+    sent = Delivery.objects.create(
         tenant=tenant, notice=Notice.objects.first(), number=1, at=NOW, ok=False, answer="550 no such box"
     )
+    came_back(sent, operator)
     UsageImport.objects.create(file_name="use.csv", sha256="0" * 64, started_at=NOW, rows=5, accepted=4, refused=1)
     errors = [{"line": 2, "column": "Tax", "message": "wrong"}]
     CustomerImport.objects.create(

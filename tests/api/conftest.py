@@ -41,6 +41,9 @@ class Program:
     def post(self, path: str, body: Any, **headers: str):
         return self.call("POST", path, body, **headers)
 
+    def put(self, path: str, body: Any, **headers: str):
+        return self.call("PUT", path, body, **headers)
+
     def patch(self, path: str, body: Any, **headers: str):
         return self.call("PATCH", path, body, **headers)
 

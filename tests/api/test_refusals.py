@@ -45,7 +45,14 @@ QUERIES = [
     "code=%00&plan=%00&%00=1",
     "language=%00",
 ]
-ONE = {"{id}": "99999999999999999999", "{code}": "no-body", "{number}": "NO-2026-1"}
+ONE = {
+    "{id}": "99999999999999999999",
+    "{code}": "no-body",
+    "{number}": "NO-2026-1",
+    "{reference}": "MZ20260101ab",
+    "{position}": "999999",
+    "{sha256}": "0" * 64,
+}
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ ELSEWHERE = {
     "invoice_one_draft_per_group",
     "invoice_total_not_negative",
     "payment_one_live_attempt",
+    "payment_provider_number_once",
     "payment_tried_once_per_state",
 }
 

@@ -68,3 +68,18 @@ def test_it_sees_a_test_that_is_not_there():
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_it_links_to_what_exists(page):
     assert broken_links(str(page)) == []
+
+
+def tries() -> set[str]:
+    """All tries to break a promise, as `path::test`."""
+    found = set()
+    for path in sorted((ROOT / "tests" / "promises").glob("test_*.py")):
+        names = re.findall(r"^def (test_it_refuses_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+        found |= {f"{path.relative_to(ROOT)}::{name}" for name in names}
+    return found
+
+
+def test_it_tells_of_every_try_to_break_a_promise():
+    told = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`(tests/promises/[\w.]+::\w+)` \|", told)) == tries()
+    assert len(tries()) >= 40

@@ -22,6 +22,7 @@ PARTS = {
     "tenants.ApiKey.seller": "a key opens this one's door and no other",
     "billing.Price.version": "prices of a draft version, which alone may be deleted",
     "billing.PriceListEntry.price_list": "entries of a draft list, which alone may be deleted",
+    "invoices.DunningStep.schedule": "days of a schedule; what they did is kept by acts of their own",
 }
 
 

@@ -124,6 +124,7 @@ def test_import_linter_breaks_on_a_bad_tree(tmp_path, path, text):
         "invoices/totals",
         "invoices/tax",
         "invoices/capitals",
+        "invoices/usual",
         "invoices/b",
     ):
         (tmp_path / f"{module}.py").touch()

@@ -16,6 +16,7 @@ OTHERS = {
     "tenants_seller": "a legal entity of ours",
     "tenants_customergroup": "the seller's",
     "tenants_tag": "the seller's",
+    "tenants_auditseal": "of the one log, which is about many tenants; a customer sees those of his own entries",
     "tenants_idempotencykey": "of a key, which knows its tenant",
     "usage_meter": "the seller's catalogue",
     "usage_usageimport": "an operator's file with rows of many tenants",
@@ -26,16 +27,29 @@ OTHERS = {
     "billing_pricelist": "of a customer group",
     "billing_pricelistentry": "of a customer group",
     "billing_coupon": "the seller's",
+    "billing_ledgerseal": "of a seller's book, which is about many tenants",
     "billing_pricemigration": "the seller's announcement; a customer sees those that move him",
+    "invoices_peerfigure": "figures of at least ten customers; none of them is named",
+    "invoices_bankfile": "an operator's file with rows of many tenants",
+    "invoices_statementfile": "the seller's, of a provider",
+    "invoices_statementrow": "of a statement; what it names knows its tenant",
+    "invoices_reconciledday": "the seller's, at a provider",
     "invoices_billingrun": "a run over many tenants",
     "invoices_customerimport": "an operator's file with rows of many tenants",
+    "invoices_disputeterms": "the seller's",
+    "invoices_dunningstep": "of a schedule, which knows whose it is",
     "invoices_numberseries": "the seller's",
+    "invoices_signingkey": "the seller's; its public half is on a page for everybody",
+    "invoices_provideraccount": "the seller's, with his keys",
+    "invoices_providermessage": "what a provider told a seller, also nonsense; the payment that it names knows its tenant",
 }
 # Tables that the role `tenant` may read as a whole.
 PUBLIC = {
     "billing_family": "what is for sale is public",
     "billing_plan": "what is for sale is public",
+    "invoices_peerfigure": "figures of at least ten customers; none of them is named",
     "tenants_seller": "a customer knows whom it buys from",
+    "invoices_disputeterms": "what a seller promises of disputes",
     "usage_meter": "what is counted is public",
 }
 

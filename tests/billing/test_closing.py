@@ -12,7 +12,7 @@ from tenants import agreements, companies
 from tenants.models import AuditEntry
 from tests import shop
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 BASE = {"code": "base", "kind": "base", "model": "flat", "amount": "310.00"}
 SEAT = {"code": "seat", "kind": "seat", "model": "per_unit", "unit_amount": "20.00"}
 MESSAGES = {

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.billing import breaks_caps, breaks_undone
 from tests.rows import Break, below_zero, broken, furnish
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -87,7 +88,8 @@ BREAKS: list[Break] = [
     ("discount_above_zero", "billing_applieddiscount", {"amount_minor": "0"}),
     *below_zero("billing_applieddiscount", "position"),
     ("charge_credit_once", "billing_chargecredit", {}),
-    ("charge_credit_not_negative", "billing_chargecredit", {"amount_minor": "-1"}),
+    *breaks_caps.BREAKS,
+    *breaks_undone.BREAKS,
     ("charge_credit_of_another", "billing_chargecredit", {"credit_id": "charge_id"}),
     ("item_no_overlap", "billing_subscriptionitem", {}),
     ("item_quantity_not_negative", "billing_subscriptionitem", {"quantity": "-1"}),
@@ -110,6 +112,20 @@ BREAKS: list[Break] = [
     ("wallet_currency_form", "billing_wallet", {"currency": "'cny'"}),
     ("wallet_paid_not_negative", "billing_wallet", {"currency": "'USD'", "paid_minor": "-1"}),
     ("wallet_gift_not_negative", "billing_wallet", {"currency": "'USD'", "gift_minor": "-1"}),
+    ("ledger_seal_once", "billing_ledgerseal", {}),
+    ("ledger_seal_first_has_none_before", "billing_ledgerseal", {"number": "2"}),
+    ("ledger_seal_holds_something", "billing_ledgerseal", {"number": "2", "previous": "'-'", "count": "0"}),
+    *below_zero("billing_ledgerseal", "number", "count"),
+    ("wallet_alert_positive", "billing_wallet", {"currency": "'USD'", "alert_minor": "0"}),
+    ("lot_once", "billing_walletlot", {}),
+    ("lot_kind_known", "billing_walletlot", {"kind": "'loan'"}),
+    ("lot_amount_positive", "billing_walletlot", {"amount_minor": "0"}),
+    ("lot_left_within", "billing_walletlot", {"left_minor": "2"}),
+    ("lot_left_within", "billing_walletlot", {"left_minor": "-1"}),
+    ("lot_only_gifts_lapse", "billing_walletlot", {"kind": "'paid'", "expires_at": "now()"}),
+    ("lot_use_once", "billing_lotuse", {}),
+    ("lot_use_is_something", "billing_lotuse", {"cause": "'x'", "amount_minor": "0"}),
+    ("top_up_only_gifts_lapse", "billing_topup", {"key": "'x'", "expires_at": "now()"}),
     ("top_up_once", "billing_topup", {}),
     ("top_up_amount_positive", "billing_topup", {"key": "'x'", "amount_minor": "0"}),
     ("top_up_currency_form", "billing_topup", {"key": "'x'", "currency": "'cny'"}),

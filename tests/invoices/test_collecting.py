@@ -14,7 +14,7 @@ from tenants.models import Authorisation, Notice
 from tests import shop
 from tests.invoices.deducting import BASE, MESSAGES, deliver, holds, payments, states, tick, top_up
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 DUE = "2026-02-05 00:00"  # the first bill: announced on 31 January, five days later
 
 
@@ -121,7 +121,7 @@ def test_a_notice_that_never_came_lets_nothing_be_deducted(sub, acme):
 
 
 def test_a_notice_that_came_back_lets_nothing_be_deducted(sub):
-    announcing.bounced(ChargeNotice.objects.get())
+    announcing.bounced(ChargeNotice.objects.get(), at=shop.at("2026-02-03 09:00"))
     shop.bill(DUE)
     assert payments() == []
 
@@ -197,7 +197,7 @@ def test_one_notice_is_not_used_twice(sub):
     """A second bill under the notice of a paid one, as no verb writes it."""
     tick(DUE)
     paid = Invoice.objects.get()
-    assert not isinstance(allowing.right(paid, at=shop.at(DUE)), Held)
+    assert allowing.right(paid, at=shop.at(DUE)) == Held("nothing_due")
     second = Invoice(pk=paid.pk + 1, status="open", total_minor=1)
     for name in ("tenant", "seller", "currency", "pays", "origin", "zone"):
         setattr(second, name, getattr(paid, name))
@@ -205,11 +205,11 @@ def test_one_notice_is_not_used_twice(sub):
     assert allowing.right(second, at=shop.at(DUE)) == Held("above_notice")
 
 
-def test_a_mandate_is_not_tried_without_a_provider(sub):
+def test_nothing_is_debited_without_an_agreement(sub):
     Invoice.objects.update(pays="mandate")
     tick(DUE)
     assert payments() == []
-    assert allowing.right(Invoice.objects.get(), at=shop.at(DUE)) == Held("no_provider")
+    assert allowing.right(Invoice.objects.get(), at=shop.at(DUE)) == Held("no_mandate")
 
 
 def test_what_failed_is_kept_and_told(bill):

@@ -3,6 +3,14 @@
 import pytest
 from django.db import connection
 
+from tests.invoices.breaks_agreed import AGREED
+from tests.invoices.breaks_at_the_bank import AT_THE_BANK
+from tests.invoices.breaks_disputed import DISPUTED
+from tests.invoices.breaks_held import HELD
+from tests.invoices.breaks_of_acts import SECONDED
+from tests.invoices.breaks_of_evidence import PROVEN
+from tests.invoices.breaks_under_way import UNDER_WAY
+from tests.invoices.breaks_undone import BREAKS as UNDONE
 from tests.rows import Break, below_zero, broken, copy_row, furnish
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -15,6 +23,7 @@ WRITTEN = {
     **dict.fromkeys(("sent_at", "series_id", "sequence", "answered_at", "subscription_id"), "null"),
 }
 BREAKS: list[Break] = [
+    *UNDONE,
     ("series_once_per_year", "invoices_numberseries", {"prefix": "'ZZ'"}),
     ("series_prefix_once_per_year", "invoices_numberseries", {"kind": "'credit_note'"}),
     ("series_kind_known", "invoices_numberseries", {"kind": "'poem'"}),
@@ -26,6 +35,7 @@ BREAKS: list[Break] = [
     ("invoice_status_known", "invoices_invoice", SECOND | {"status": "'lost'"}),
     ("invoice_issued_is_whole", "invoices_invoice", SECOND | {"buyer_copy": "null"}),
     ("invoice_settled_within_total", "invoices_invoice", SECOND | {"paid_minor": "101"}),
+    ("invoice_frozen_not_negative", "invoices_invoice", SECOND | {"frozen_minor": "-1"}),
     *below_zero("invoices_invoice", "sequence"),
     ("line_position_once", "invoices_invoiceline", {"charge_id": "charge_id + 1"}),
     ("invoices_invoiceline_charge_id_key", "invoices_invoiceline", {"position": "2"}),
@@ -55,6 +65,13 @@ BREAKS: list[Break] = [
     ),
     ("payment_of_attempt_has_bill", "invoices_payment", {"reference": "'x'", "basis": "'by_hand'"}),
     ("payment_failed_says_why", "invoices_payment", {"reference": "'x'", "status": "'failed'"}),
+    *HELD,
+    *SECONDED,
+    *DISPUTED,
+    *PROVEN,
+    *UNDER_WAY,
+    *AGREED,
+    *AT_THE_BANK,
     ("charge_notice_once", "invoices_chargenotice", {}),
     ("charge_notice_currency_form", "invoices_chargenotice", {"currency": "'cny'"}),
     ("charge_notice_pays_known", "invoices_chargenotice", {"version": "2", "pays": "'manual'"}),
@@ -92,6 +109,36 @@ BREAKS: list[Break] = [
     *(
         (name, table, WRITTEN | change)
         for name, table, change in below_zero("invoices_quote", "revision", "sequence", "ramp_months")
+    ),
+    ("dunning_schedule_once", "invoices_dunningschedule", {}),
+    (
+        "dunning_schedule_of_plan_or_tenant",
+        "invoices_dunningschedule",
+        {"tenant_id": "(SELECT min(id) FROM tenants_tenant)", "plan_id": "(SELECT min(id) FROM billing_plan)"},
+    ),
+    *below_zero("invoices_dunningschedule", "grace_days"),
+    ("dunning_step_once", "invoices_dunningstep", {}),
+    ("dunning_step_after_due", "invoices_dunningstep", {"day": "0"}),
+    ("dunning_step_verb_known", "invoices_dunningstep", {"verb": "'shout'"}),
+    ("dunning_act_once", "invoices_dunningact", {}),
+    ("dunning_act_after_due", "invoices_dunningact", {"day": "0"}),
+    ("dunning_act_verb_known", "invoices_dunningact", {"verb": "'shout'", "outcome": "'done'"}),
+    ("dunning_act_outcome_known", "invoices_dunningact", {"day": "2", "outcome": "'hoped'"}),
+    ("dunning_act_open_is_a_call", "invoices_dunningact", {"verb": "'remind'"}),
+    ("service_loss_once", "invoices_serviceloss", {}),
+    ("service_loss_known", "invoices_serviceloss", {"lifted_at": "at", "after": "'active'"}),
+    ("write_off_once", "invoices_writeoff", {}),
+    ("write_off_positive", "invoices_writeoff", {"amount_minor": "0"}),
+    ("write_off_says_why", "invoices_writeoff", {"reason": "''"}),
+    (
+        "write_off_status_known",
+        "invoices_writeoff",
+        {"status": "'hoped'", "approved_at": "requested_at", "approved_by_id": "requested_by_id"},
+    ),
+    (
+        "write_off_second_person",
+        "invoices_writeoff",
+        {"status": "'approved'", "approved_at": "requested_at", "approved_by_id": "requested_by_id"},
     ),
     ("run_status_known", "invoices_billingrun", {"status": "'lost'"}),
     *below_zero("invoices_billingrun", "due", "done", "charges", "invoices", "parked"),

@@ -172,7 +172,7 @@ def test_it_renews_by_the_customers_own_consent_only():
     acme, beta = Subscription.objects.order_by("tenant__code")
     assert (acme.auto_renew, beta.auto_renew) == (True, False)
     given = Authorisation.objects.get()
-    assert (given.text, given.text_version, given.scope) == ("同意到期自动续费", "2026-1", f"subscription:{acme.pk}")
+    assert (given.text, given.text_version, given.scope) == ("同意到期自动续费", "2026-1", "renews")
 
 
 def test_it_refuses_to_presume_consent():

@@ -13,7 +13,7 @@ from tenants.errors import Invalid, WrongState
 from tests import shop
 from usage import ingest
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 BASE = {"code": "base", "kind": "base", "model": "flat", "amount": "106.00"}
 SEAT = {"code": "seat", "kind": "seat", "model": "per_unit", "unit_amount": "53.00"}
 NOW = shop.at("2026-01-01 09:00")
@@ -142,7 +142,7 @@ def test_it_keeps_what_was_paid_too_much(invoice):
 def test_it_records_a_transfer_once(invoice):
     pay(invoice, "100.00")
     with pytest.raises(payments.AlreadyRecorded) as refusal:
-        pay(invoice, "100.00")
+        pay(invoice, "100.00", reference=" r1 ")
     assert refusal.value.field == "reference"
     invoice.refresh_from_db()
     assert invoice.due_minor == 112_00

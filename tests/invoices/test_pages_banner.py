@@ -10,10 +10,10 @@ from billing import wallets
 from billing.models import Subscription
 from billing.money import Money
 from invoices import announcing, payments
-from invoices.models import ChargeNotice
+from invoices.models import ChargeNotice, ServiceLoss
 from invoices.pages import banner
 from invoices.pages.visit import Visit
-from tenants import access, agreements, companies
+from tenants import access, agreements, companies, lifecycle
 from tests import portal, shop
 
 pytestmark = [pytest.mark.django_db]
@@ -73,7 +73,7 @@ def test_a_viewer_has_no_button(told):
 def test_the_next_bill_is_paid_by_hand(told):
     settle(told)
     assert first(said(told.acme, told.alice)) == (
-        "Nothing is deducted by itself. The next bill comes on Sun 1 Nov; you pay it by transfer."
+        "Nothing is deducted by itself. The next bill comes on Sun 1 Nov; you pay it yourself."
     )
 
 
@@ -164,3 +164,23 @@ def test_a_deduction_is_announced(told, held, sentence):
     found = said(told.acme, told.alice, at=at)
     assert first(found) == sentence
     assert found.colour == ("attention" if held == "2000.00" else "")
+
+
+def test_it_says_why_the_service_is_suspended_and_what_gives_it_back(told):
+    bill = told.bills[-1]
+    lifecycle.suspend(told.acme, at=portal.NOON, by=None)
+    ServiceLoss.objects.create(
+        tenant=told.acme, payer=told.acme, invoice=bill, before="active", after="suspended", at=portal.NOON
+    )
+    found = said(told.acme, told.alice)
+    assert first(found).startswith("Your service is suspended since ")
+    assert f"¥2,653.00 is still to pay for bill {bill.number}." in found.second
+    assert found.buttons[0].address == f"/c/acme/pay/?bill={bill.pk}"
+    assert found.colour == "danger"
+
+
+def test_it_says_that_no_payment_lifts_what_an_operator_restricted(told):
+    lifecycle.restrict(told.acme, at=portal.NOON, by=None)
+    found = said(told.acme, told.alice)
+    assert first(found) == "Your service is restricted."
+    assert found.buttons == ()

@@ -125,7 +125,7 @@ def test_a_fixed_line_is_added_up_again(told, alice):
     bill = told.bills[1]
     line = bill.lines.get(code="seat")
     said = alice.post(f"/c/acme/bills/{bill.pk}/lines/{line.pk}/again/").content.decode()
-    assert "the steps add up to ¥1,044.00, the same as on the bill." in said
+    assert "from price, quantity and days: ¥1,044.00, the same as on the bill." in said
 
 
 def test_a_pdf_is_handed_out_as_it_is_kept(told, alice):

@@ -1,5 +1,7 @@
 """The pages of the balance and of announced deductions."""
 
+from datetime import timedelta
+
 import pytest
 import time_machine
 
@@ -75,9 +77,11 @@ def test_it_shows_what_comes_off_next_and_what_is_missing(told, announced):
 
 
 def test_opening_it_is_its_delivery(told, announced):
-    page = shown(told.alice, f"deductions/{announced.pk}/")
+    day = announced.announced_at + timedelta(hours=12)
+    with time_machine.travel(day, tick=False):
+        page = shown(told.alice, f"deductions/{announced.pk}/")
     announced.refresh_from_db()
-    assert announced.delivered_at == portal.NOON
+    assert announced.delivered_at == day
     assert announced.charge_at == announced.due_at
     assert f"¥{announced.total_minor / 100:,.2f}" in page
 
@@ -87,3 +91,43 @@ def test_a_stranger_opens_nothing(told, announced):
     assert logged_in(told.charlie).get(f"/c/beta/deductions/{announced.pk}/").status_code == 404
     announced.refresh_from_db()
     assert announced.delivered_at is None
+
+
+def test_it_shows_what_is_left_of_each_part_and_until_when(told):
+    seller = told.bills[0].seller
+    top_up(told.acme, seller, "5000.00")
+    wallets.top_up_by_hand(
+        told.acme,
+        seller=seller,
+        amount=Money.of("88.00", "CNY"),
+        reason="老客户回馈",
+        key="gift",
+        gift=True,
+        expires=shop.at("2027-01-01 00:00"),
+        at=portal.NOON,
+        by=None,
+    )
+    page = shown(told.alice, "wallet/")
+    assert page.index("老客户回馈") < page.index("年初预存")
+    assert "31 Dec 2026" in page
+    assert "does not lapse" in page
+
+
+def test_a_member_who_pays_sets_when_the_company_is_told(told):
+    mine = logged_in(told.alice)
+    mine.post("/c/acme/wallet/alert/", {"below": "500"})
+    assert told.acme.wallets.get().alert_minor == 500_00
+    assert "¥500.00" in shown(told.alice, "wallet/")
+    mine.post("/c/acme/wallet/alert/", {"below": "many"})
+    assert told.acme.wallets.get().alert_minor == 500_00
+    mine.post("/c/acme/wallet/alert/", {"below": ""})
+    assert told.acme.wallets.get().alert_minor is None
+    assert logged_in(told.bob).post("/c/acme/wallet/alert/", {"below": "1"}).status_code == 403
+
+
+def test_the_statement_is_taken_along_as_csv(told):
+    top_up(told.acme, told.bills[0].seller, "5000.00")
+    answer = logged_in(told.alice).get("/c/acme/wallet/statement.csv")
+    assert answer["Content-Type"].startswith("text/csv")
+    row = answer.content.decode().splitlines()[1].split(",")
+    assert row[1:] == ["Paid in", "年初预存", "5000.00", "0.00", "5000.00", "CNY"]

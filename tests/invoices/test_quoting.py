@@ -186,7 +186,7 @@ def test_it_renews_under_a_consent_that_deducts_nothing(version):
     quote = samples.sent(tenant, version, renews=True, end_on=None)
     begun = accept(quote, samples.buyer(tenant))
     given = Authorisation.objects.get(tenant=tenant)
-    assert (begun.auto_renew, begun.renewal_consent, given.scope, given.text) == (True, given, "renewal", "全文")
+    assert (begun.auto_renew, begun.renewal_consent, given.scope, given.text) == (True, given, "renews", "全文")
 
 
 def test_it_marks_what_has_lapsed(quote, version):

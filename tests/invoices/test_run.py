@@ -11,7 +11,7 @@ from invoices import checking, crediting, drafting, issuing, run
 from invoices.models import BillingRun, Invoice, InvoiceLine, Parked
 from tests import shop
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 BASE = {"code": "base", "kind": "base", "model": "flat", "amount": "199.00"}
 MESSAGES = {
     "code": "messages",

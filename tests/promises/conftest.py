@@ -1,0 +1,3 @@
+from tests.shopping import qingyu
+
+__all__ = ["qingyu"]
