@@ -101,6 +101,15 @@ as_owner() {
     fi
 }
 
+# Install wheels only, so nothing is compiled. One package of pure Python exists as source alone (docs/dependencies.md): it is
+# packed here by the setuptools of the lock, which comes first, and not by whatever the index has newest.
+install_packages() {
+    local lock=$1 install=("$PYTHON" -m pip install --quiet --require-hashes --no-deps --only-binary :all:)
+    awk '/^[^ #]/ { wanted = index($0, "setuptools==") == 1 } wanted' "$lock" >var/builder.lock
+    "${install[@]}" -r var/builder.lock &&
+        "${install[@]}" --no-binary python-alipay-sdk --no-build-isolation --use-pep517 -r "$lock"
+}
+
 # Put the packages of a lock file into .venv. The file `complete` names the locks that it holds; without it .venv is half-made.
 environment() {
     local lock=$1 wanted python complete=$ROOT/.venv/complete
@@ -117,7 +126,7 @@ environment() {
     rm -f -- "$complete"
     say "Installing the Python packages of $lock ..."
     mkdir -p var
-    "$PYTHON" -m pip install --quiet --require-hashes --no-deps --only-binary :all: -r "$lock" >var/pip.log 2>&1 ||
+    install_packages "$lock" >var/pip.log 2>&1 ||
         give_up "$(grep -v '^WARNING' var/pip.log | tail -n 5)" \
             "The Python packages of $lock could not be installed (all of it: var/pip.log). Once, this needs a package index."
     case $lock in

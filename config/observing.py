@@ -9,7 +9,8 @@ import structlog
 def start(sentry_dsn: str) -> None:
     """Send structlog's lines through Python's logging, and unhandled errors to `sentry_dsn` unless it is empty.
 
-    No personal data goes to the collector: neither request bodies nor addresses nor users.
+    No personal data goes to the collector: neither request bodies nor addresses nor users; and no local variables, among
+    which keys of providers may be.
     """
     structlog.configure(
         processors=[
@@ -23,4 +24,6 @@ def start(sentry_dsn: str) -> None:
         cache_logger_on_first_use=True,
     )
     if sentry_dsn:
-        sentry_sdk.init(dsn=sentry_dsn, send_default_pii=False, max_request_body_size="never")
+        sentry_sdk.init(
+            dsn=sentry_dsn, send_default_pii=False, max_request_body_size="never", include_local_variables=False
+        )

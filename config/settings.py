@@ -191,6 +191,8 @@ SPECTACULAR_SETTINGS = {
         "SubscriptionStatus": "billing.models.Subscription.Status",
         "InvoiceStatus": "invoices.models.Invoice.Status",
         "PaymentStatus": "invoices.models.Payment.Status",
+        "MethodEnum": "invoices.models.Payment.Method",
+        "ProviderEnum": "invoices.models.Mandate.Provider",
         "QuoteStatus": "invoices.models.Quote.Status",
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.schema.complete"],
@@ -220,11 +222,22 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 
 # How long before it is due a deduction is announced (rule 17); never under five days.
 ANNOUNCE_DAYS = env.int("ANNOUNCE_DAYS", default=7)
+# Hours of Beijing, the first and the one after the last, in which deductions are made and customers reminded.
+WORKING_HOURS: list[int] = env.list("WORKING_HOURS", cast=int, default=[7, 22])
 # Usage (CONTRACTS rule 14): how late and how early an event may be.
 USAGE_LATE_DAYS = env.int("USAGE_LATE_DAYS", default=35)
 USAGE_EARLY_MINUTES = env.int("USAGE_EARLY_MINUTES", default=5)
 # Days before a resource pack lapses on which its customer is told (rule 21).
+GIFT_WARNING_DAYS: list[int] = env.list("GIFT_WARNING_DAYS", cast=int, default=[30, 7, 1])
 PACK_WARNING_DAYS: list[int] = env.list("PACK_WARNING_DAYS", cast=int, default=[30, 7, 1])
+# Keys of payment providers are encrypted with the first of these and read with any (invoices.providers.keys).
+PAYMENT_KEYS: list[str] = env.list("PAYMENT_KEYS", default=[]) or [local.payment_key(BASE_DIR / "var")]
+# Addresses beside the providers' own that accounts may name: the sandbox on this machine.
+PAYMENT_GATEWAYS: list[str] = env.list("PAYMENT_GATEWAYS", default=[])
+# Where messages to groups in WeCom go; another address only for a sandbox on this machine.
+WECOM_API = env.str("WECOM_API", default="https://qyapi.weixin.qq.com").rstrip("/")
+# The mailbox to which mails that cannot be delivered come back: imaps://user:password@host/folder. Empty: none is read.
+BOUNCES_URL = env.str("BOUNCES_URL", default="")
 observing.start(env.str("SENTRY_DSN", default=""))
 
 LOGGING = {
@@ -236,6 +249,8 @@ LOGGING = {
     "loggers": {
         # The filesystem broker has no host; kombu says so at each start.
         "kombu.connection": {"level": "ERROR"},
+        # At DEBUG it writes the addresses of calls, and the one of a provider's bill opens it to everybody.
+        "urllib3": {"level": "INFO"},
     },
 }
 
