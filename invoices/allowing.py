@@ -6,9 +6,11 @@ which the payment names, or what is missing. What a provider asks for besides is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache, partial
 
 from django.db.models import QuerySet, Sum
 
@@ -18,6 +20,7 @@ from invoices.attributing import TAKEN
 from invoices.models import ChargeNotice, Invoice, InvoiceLine, Mandate, Payment
 from invoices.taking import Basis, Right
 from tenants import agreements
+from tenants.bulk import among
 from tenants.models import Authorisation
 from tenants.models.agreements import RENEWS
 from usage.periods import local_day, local_midnight
@@ -134,9 +137,16 @@ def items_for(subscription: int, kind: str, reason: str, code: str) -> frozenset
 
 def needed(bill: Invoice) -> set[frozenset[str]]:
     """Return what an authorisation must cover, line by line: of each set of items one. What gives back needs none."""
-    lines = InvoiceLine.objects.filter(invoice=bill, amount_minor__gt=0)
-    named = lines.values_list("charge__subscription", "kind", "reason", "code").distinct()
-    return {items_for(*line) for line in named.order_by()}
+    return _needed_by_bill([bill])[bill.pk]
+
+
+def _needed_by_bill(bills: Iterable[Invoice]) -> dict[int, set[frozenset[str]]]:
+    lines = InvoiceLine.objects.filter(among("invoice", [bill.pk for bill in bills]), amount_minor__gt=0)
+    found: dict[int, set[frozenset[str]]] = defaultdict(set)
+    named = lines.values_list("invoice", "charge__subscription", "kind", "reason", "code").distinct()
+    for invoice, subscription, kind, reason, code in named.order_by():
+        found[invoice].add(items_for(subscription, kind, reason, code))
+    return found
 
 
 def authorised(bill: Invoice, mandate: Mandate | None, *, at: datetime, hold: bool = False) -> Authorisation | Held:
@@ -145,7 +155,32 @@ def authorised(bill: Invoice, mandate: Mandate | None, *, at: datetime, hold: bo
 
     The text of an agreement lets be deducted through its provider, never from the balance.
     """
-    items, amount = needed(bill), bill.claimable_minor
+    rows = _in_force(bill, mandate, at)
+    if hold:
+        rows = rows.select_for_update(of=("self",), no_key=True)
+    return _first_of(rows, needed(bill), bill.claimable_minor, lambda one: this_month(one, bill.zone, at))
+
+
+def beyond_agreement(bills: Sequence[Invoice], mandate: Mandate | None, *, at: datetime) -> set[int]:
+    """Return those (by id) of these bills of one payer, seller, currency and way that no authorisation in force covers.
+
+    None of them is deducted, whatever was announced. It asks once for all of them, so that bills which stay open after a
+    withdrawal cost no pass anything.
+    """
+    rows = list(_in_force(bills[0], mandate, at)) if bills else []
+    if not rows:
+        return {bill.pk for bill in bills}
+    items = _needed_by_bill(bills)
+    month = cache(lambda one, zone: this_month(one, zone, at))
+    return {
+        bill.pk
+        for bill in bills
+        if isinstance(_first_of(rows, items[bill.pk], bill.claimable_minor, partial(month, zone=bill.zone)), Held)
+    }
+
+
+def _in_force(bill: Invoice, mandate: Mandate | None, at: datetime) -> QuerySet[Authorisation]:
+    """Return the authorisations for the way of a bill, whatever they cover."""
     general = agreements.covering(
         bill.tenant_id,
         seller=bill.seller_id,
@@ -155,16 +190,20 @@ def authorised(bill: Invoice, mandate: Mandate | None, *, at: datetime, hold: bo
         at=at,
         way=mandate.provider if mandate else Payment.Method.WALLET,
     )
-    rows = _of_way(general, mandate, at)
-    if hold:
-        rows = rows.select_for_update(of=("self",), no_key=True)
+    return _of_way(general, mandate, at)
+
+
+def _first_of(
+    rows: Iterable[Authorisation], items: set[frozenset[str]], amount: int, month: Callable[[Authorisation], int]
+) -> Authorisation | Held:
+    """Return the first of them that covers one of each of `items` and `amount`, with what `month` says was taken under it."""
     reason = "no_authorisation"
     for one in rows:
         if any(one.items.isdisjoint(any_of) for any_of in items):
             reason = "not_covered"
         elif one.ceiling_minor is not None and amount > one.ceiling_minor:
             reason = "above_ceiling"
-        elif one.per_month_minor is not None and this_month(one, bill.zone, at) + amount > one.per_month_minor:
+        elif one.per_month_minor is not None and month(one) + amount > one.per_month_minor:
             reason = "above_month"
         else:
             return one

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -136,11 +137,26 @@ def collect(*, at: datetime, tenants: Sequence[int] | None = None) -> Collected:
     ripe = sorted(locked, key=lambda bill: (bill.due_on, bill.pk))
     busy = taking.under_way(bill.pk for bill in ripe)
     done.held += len(busy)
+    hopeless = _hopeless(ripe, at)
     for bill in ripe:
         wallet = held.get((bill.tenant_id, bill.seller_id, bill.currency))
-        if wallet is not None and bill.pk not in busy:
+        if wallet is None or bill.pk in busy:
+            continue
+        if bill.pk in hopeless:
+            done.held += 1
+        else:
             _deduct(bill, wallet, done, at)
     return done
+
+
+def _hopeless(bills: Sequence[Invoice], at: datetime) -> set[int]:
+    """Return those of the bills that no authorisation covers, asked once per payer, seller and currency."""
+    sides = groupby(sorted(bills, key=_side), key=_side)
+    return set().union(*(allowing.beyond_agreement(list(mine), None, at=at) for _side_of_it, mine in sides))
+
+
+def _side(bill: Invoice) -> tuple[int, int, str]:
+    return bill.tenant_id, bill.seller_id, bill.currency
 
 
 def to_collect(at: datetime) -> InvoiceQuerySet:

@@ -16,7 +16,7 @@ import structlog
 from django.db import transaction
 from django.db.models import QuerySet
 
-from invoices import debit_rules, mandates, paying, pretelling, telling_debits
+from invoices import allowing, debit_rules, mandates, paying, pretelling, telling_debits
 from invoices.allowing import Held
 from invoices.models import Invoice, Mandate, Payment
 from invoices.providers import gateways
@@ -132,7 +132,9 @@ def _finish(payments: Iterable[int], done: Debited, at: datetime) -> None:
 def _debit(bills: Iterable[int], done: Debited, at: datetime, *, again: bool, any_hour: bool) -> None:
     for side, mine in _by_side(bills).items():
         mandate = mandates.in_force(*side)
-        for bill in mine:
+        hopeless = allowing.beyond_agreement(mine, mandate, at=at) if mandate else set()
+        done.held += len(hopeless)
+        for bill in (bill for bill in mine if bill.pk not in hopeless):
             held = _held(bill, mandate, at, again=again, any_hour=any_hour)
             if held is None and mandate is not None and not _may_be_called(mandate, at):
                 # It has ended meanwhile, or the provider does not say: the bill waits.

@@ -1,6 +1,9 @@
 """Nothing is deducted without authorisation and without notice, and never more than announced; what failed is tried again."""
 
 import pytest
+from django.db import connection
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 
 from billing import wallets
 from billing.models import Subscription
@@ -351,3 +354,19 @@ def test_a_confirmed_purchase_is_paid_whole_or_not_at_all(bought, qingyu, acme, 
     assert confirm("2026-01-31 09:00") == []
     assert payments() == [("01-31 09:00", "confirmed", "failed", 199_00)]
     assert holds(acme) == 198_99
+
+
+def test_bills_that_stay_open_after_a_withdrawal_cost_a_pass_nothing_more(sub, acme, qingyu, django_assert_num_queries):
+    for day in ("02-05", "02-28", "03-31", "04-30", "05-31", "06-30"):  # 500.00 pay the first two
+        tick(f"2026-{day} 00:00")
+    at = shop.at("2026-07-01 00:00")
+    agreements.withdraw(Authorisation.objects.get(), at=at, by=None)
+    bills = list(Invoice.objects.open())
+    assert [allowing.right(one, at=at) for one in bills] == [Held("no_authorisation")] * 3
+    assert allowing.beyond_agreement(bills, None, at=at) == {one.pk for one in bills}
+    with CaptureQueriesContext(connection) as all_three:
+        assert collection.collect(at=at) == collection.Collected(held=3)
+    top_up(acme, qingyu, "199.00", "2026-07-01 00:00")
+    collection.pay_now(bills[0], at=at, by=None)
+    with django_assert_num_queries(len(all_three)):
+        assert collection.collect(at=at) == collection.Collected(held=2)
