@@ -1,4 +1,4 @@
-"""What changes, credits and coupons leave behind, to read: former terms, parts of credits, redemptions and discounts."""
+"""What changes, credits, coupons and budgets leave behind, to read: former terms, ways back, parts of credits, and so on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateTimeFilter
 
 from billing.admin.columns import amount, day, moment
-from billing.models import AppliedDiscount, ChargeCredit, FormerTerms, Redemption
+from billing.models import AppliedDiscount, BudgetRelease, ChargeCredit, FormerTerms, Redemption, WayBack
 from tenants.admin.listing import Endless, Reading
 
 
@@ -36,6 +36,20 @@ class FormerTermsAdmin(Reading):
     ended = moment("until", _("until"))
     anchored = day("anchor_on", _("anchor"))
     commitment = amount("minimum_minor", _("commitment per period"), currency="version.currency")
+
+
+@admin.register(WayBack)
+class WayBackAdmin(Reading):
+    """Which changes can or could be taken back, and until when."""
+
+    list_display = ["change", "tenant", "lasts"]
+    list_select_related = ["tenant", "change__subscription__tenant", "change__subscription__plan"]
+    search_fields = ["tenant__code", "tenant__name"]
+    list_filter = [("tenant", AutocompleteSelectFilter), ("until", RangeDateTimeFilter)]
+    ordering = ["-id"]
+    fields = ["tenant", "change", "lasts", "before", "after", "charges"]
+
+    lasts = moment("until", _("can be taken back until"))
 
 
 @admin.register(ChargeCredit)
@@ -83,3 +97,19 @@ class AppliedDiscountAdmin(Endless):
     @admin.display(description=_("coupon"))
     def coupon(self, row: Any) -> str:
         return str(row.redemption.coupon)
+
+
+@admin.register(BudgetRelease)
+class BudgetReleaseAdmin(Reading):
+    """What was let pass the customers' own budgets for one period, and by whom."""
+
+    list_display = ["budget", "tenant", "extra", "released", "released_by_name", "lasts"]
+    list_select_related = ["tenant", "budget__tenant"]
+    search_fields = ["tenant__code", "tenant__name", "released_by_name"]
+    list_filter = [("tenant", AutocompleteSelectFilter), ("released_at", RangeDateTimeFilter)]
+    ordering = ["-id"]
+    fields = ["tenant", "budget", "extra", "released", "released_by_name", "lasts"]
+
+    extra = amount("extra_minor", _("more"), currency="budget.currency")
+    released = moment("released_at", _("released"))
+    lasts = moment("until", _("until"))

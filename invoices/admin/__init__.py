@@ -25,6 +25,7 @@ from invoices.admin import (
     refunds,
     runs,
     statements,
+    undone,
     value,
     wallets,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "refunds",
     "runs",
     "statements",
+    "undone",
     "value",
     "wallets",
 ]

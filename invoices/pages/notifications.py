@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from invoices.pages.visit import Visit
-from tenants import preferences, telling
+from tenants import preferences, telling, wecom
 from tenants.models import WeComBot
 from tenants.models.companies import REMINDERS
 from tenants.receivers import recipients
@@ -54,6 +54,7 @@ class NotificationsPage:
     group: Group | None
     may_manage: bool
     contacts: str
+    example: str
 
 
 def page(visit: Visit) -> NotificationsPage:
@@ -68,6 +69,7 @@ def page(visit: Visit) -> NotificationsPage:
         group=Group(bot.fingerprint[:16], bot.set_by_name, bot.broken_at is None) if bot else None,
         may_manage=visit.member.may_manage,
         contacts=visit.to("settings"),
+        example=f"https://{wecom.HOST}{wecom.PATH}?key=…",
     )
 
 

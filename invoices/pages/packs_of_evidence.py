@@ -52,6 +52,7 @@ class EvidencePage:
     packs: tuple[PackRow, ...]
     keys: str
     verifier: str
+    command: str
 
 
 def page(visit: Visit, keys: str, verifier: str) -> EvidencePage:
@@ -65,6 +66,7 @@ def page(visit: Visit, keys: str, verifier: str) -> EvidencePage:
         packs=tuple(pack(visit, row) for row in found),
         keys=keys,
         verifier=verifier,
+        command=f"python3 -I verify_pack.py {visit.tenant.code}.zip --public-key …",
     )
 
 

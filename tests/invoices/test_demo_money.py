@@ -105,11 +105,12 @@ def test_one_payment_of_a_provider_is_nobodys_and_all_else_agrees():
     assert {provider for provider, state in states if state == "closed"} == {"alipay", "bank", "wechat"}
 
 
-def test_two_refunds_have_arrived_where_they_came_from():
+def test_two_refunds_have_arrived_where_they_came_from_and_one_waits_for_a_transfer():
     found = Refund.objects.values_list("tenant__code", "amount_minor", "to", "status", "payment__method")
     assert set(found) == {
         ("muhe", 3_20, "origin", "succeeded", "wechat"),  # a dispute was answered so
         ("muhe", 58_00, "origin", "succeeded", "wechat"),
+        ("muhe", 146_67, "origin", "approved", "transfer"),  # a purchase was taken back
     }
 
 
