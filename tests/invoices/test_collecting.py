@@ -2,7 +2,6 @@
 
 import pytest
 from django.db import connection
-from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from billing import wallets
