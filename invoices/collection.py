@@ -131,6 +131,8 @@ def collect(*, at: datetime, tenants: Sequence[int] | None = None) -> Collected:
     if tenants is not None:
         bills = bills.filter(among("tenant", tenants))
     sides = sorted(set(bills.values_list("tenant_id", "seller_id", "currency")))
+    if not sides:
+        return done
     lock_overdue(side[0] for side in sides)
     held = {side: wallets.lock(*side, at=at) for side in sides}
     locked = bills.select_for_update(of=("self",), no_key=True).select_related("tenant", "seller").order_by("pk")
@@ -202,6 +204,8 @@ def mark_overdue(*, at: datetime, tenants: Sequence[int] | None = None) -> int:
         if overdue:
             billed = InvoiceLine.objects.filter(among("invoice", overdue))
             late |= set(billed.values_list("charge__subscription", flat=True).distinct())
+    if not late:
+        return 0
     active = Subscription.objects.filter(among("pk", late), status=Subscription.Status.ACTIVE)
     locked = active.select_for_update(no_key=True).order_by("pk")
     ids = list(locked.values_list("pk", flat=True))

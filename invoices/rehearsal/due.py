@@ -144,11 +144,17 @@ def do(world: World, kinds: Collection[str] = BY_A_STEP) -> None:
 
 def _ask(world: World) -> None:
     """Ask for the payments and refunds of the story whose time has come; return what was deducted after a withdrawal."""
-    mine = among("tenant", world.ids)
-    asking.ask(at=world.now, payments=list(asking.due(world.now).filter(mine)))
-    returning.send(at=world.now, refunds=list(returning.to_send(world.now).filter(mine).values_list("pk", flat=True)))
-    undoing_debits.undo(at=world.now, tenants=world.ids)
-    returning.send(at=world.now, refunds=list(returning.to_send(world.now).filter(mine).values_list("pk", flat=True)))
+    if payments := list(asking.due(world.now).filter(among("tenant", world.ids))):
+        asking.ask(at=world.now, payments=payments)
+    _send(world)
+    if undoing_debits.undo(at=world.now, tenants=world.ids):
+        _send(world)
+
+
+def _send(world: World) -> None:
+    refunds = returning.to_send(world.now).filter(among("tenant", world.ids))
+    if ids := list(refunds.values_list("pk", flat=True)):
+        returning.send(at=world.now, refunds=ids)
 
 
 def _close(world: World) -> None:
