@@ -58,20 +58,37 @@ class Failure:
         return yaml.safe_dump(dict(self.story), allow_unicode=True, sort_keys=False, width=160)
 
 
+class Enough(Exception):
+    """A story has been looked at as often as it was to be."""
+
+
 @dataclass(slots=True)
 class Watcher:
-    """Looks at the world whenever something happened in it."""
+    """Looks at the world whenever something happened in it, at most `most` times: then the story ends early."""
 
+    most: int | None = None
+    looks: int = 0
     last: tuple[str, ...] = field(default=())
 
     def __call__(self, world: World, step: Step | None = None, *, over: bool = False) -> None:
-        """Raise Broken for the first invariant that does not hold."""
+        """Raise Broken for the first invariant that does not hold, and Enough where all did for `most` times."""
         if over:
-            _end(world)
-        before = seen.traces(world)
-        if before == self.last and not over:
-            return
-        self.last = before
+            world.now = max(world.now, world.story.until)
+            self._end(world, step)
+        elif seen.traces(world) != self.last:
+            self._look(world, step)
+            self.looks += 1
+            if self.looks == self.most:
+                self._end(world, step)
+                raise Enough
+
+    def _end(self, world: World, step: Step | None) -> None:
+        """Look once more at an end, which is the story's or was called here."""
+        _end(world)
+        self._look(world, step)
+
+    def _look(self, world: World, step: Step | None) -> None:
+        self.last = seen.traces(world)
         _constraints()
         self._again(world, step)
         found = seen.see(world)
@@ -89,17 +106,24 @@ class Watcher:
                 raise Broken("doing_it_again_changes_nothing", self._again.__doc__ or "", told, world, step)
 
 
-def simulate(seeds: range, *, steps: int | None = None) -> Iterator[tuple[int, Failure | None]]:
-    """Yield each seed with its failure, or None when every invariant held to the end."""
+def simulate(
+    seeds: range, *, steps: int | None = None, looks: int | None = None
+) -> Iterator[tuple[int, Failure | None]]:
+    """Yield each seed with its failure, or None when every invariant held to the end.
+
+    A story of `steps` steps (10 to 25 by default) ends early once it was looked at `looks` times.
+    """
     for seed in seeds:
-        yield seed, play(seed, steps=steps)
+        yield seed, play(seed, steps=steps, looks=looks)
 
 
-def play(seed: int, *, steps: int | None = None) -> Failure | None:
+def play(seed: int, *, steps: int | None = None, looks: int | None = None) -> Failure | None:
     """Play the story of one seed; nothing of it is kept."""
     story = invent(seed, steps=steps)
     try:
-        playing.rehearse(story, watch=Watcher())
+        playing.rehearse(story, watch=Watcher(looks))
+    except Enough:
+        return None
     except Exception as fault:
         return Failure(seed, f"{type(fault).__name__}: {fault}", story)
     return None
@@ -112,8 +136,7 @@ def _constraints() -> None:
 
 
 def _end(world: World) -> None:
-    """Look once more at the end: close all that late usage touched; counters and charges are what the events say."""
-    world.now = max(world.now, world.story.until)
+    """Close all that late usage touched; counters and charges are what the events say."""
     Subscription.objects.filter(among("tenant", world.ids)).update(next_at=world.now)
     due.do(world, ALL)
     for difference in counting.recount(world.ids):
