@@ -15,10 +15,10 @@ from django.db.models import Exists, OuterRef
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from invoices import composing, crediting, parking
+from invoices import allowing, composing, crediting, parking
 from invoices.capitals import in_capitals
 from invoices.document import InvoiceDocument
-from invoices.models import CreditNote, Document, Invoice, Parked, Quote
+from invoices.models import CreditNote, Document, Invoice, Parked, Payment, Quote
 from invoices.pages import quoted
 from invoices.pages.quoted import QuoteDocument
 from tenants import files, notices
@@ -97,7 +97,7 @@ def store(paper: Paper, pdf: bytes, *, at: datetime) -> Document:
                 paper.tenant,
                 kind=f"{kind}_{act}",
                 key=f"{kind}-{act}:{paper.pk}",
-                payload=_payload(paper),
+                payload=_payload(paper, at),
                 attachments=[notices.Attachment(document.name, document.sha256)],
                 language=paper.language,
                 seller=paper.seller,
@@ -106,13 +106,15 @@ def store(paper: Paper, pdf: bytes, *, at: datetime) -> Document:
     return document
 
 
-def _payload(paper: Paper) -> dict[str, Any]:
+def _payload(paper: Paper, at: datetime) -> dict[str, Any]:
     if isinstance(paper, Quote):
         return quoted.letter(paper)
-    return _credit_payload(paper) if isinstance(paper, CreditNote) else _invoice_payload(paper)
+    return _credit_payload(paper) if isinstance(paper, CreditNote) else _invoice_payload(paper, at)
 
 
-def _invoice_payload(invoice: Invoice) -> dict[str, Any]:
+def _invoice_payload(invoice: Invoice, at: datetime) -> dict[str, Any]:
+    # It may have been deducted while the file was typeset.
+    invoice.refresh_from_db(fields=["status", "due_minor", "frozen_minor"])
     printed = composing.invoice_document(invoice, invoice.language)
     lines = [_line(line) for line in printed.lines if line.amount_minor]
     if len(lines) > LINES_IN_A_MAIL:
@@ -128,11 +130,21 @@ def _invoice_payload(invoice: Invoice) -> dict[str, Any]:
         "title": printed.title,
         "currency": invoice.currency,
         "total_minor": invoice.total_minor,
-        "due_minor": invoice.total_minor,
+        "due_minor": invoice.due_minor,
         "due_date": str(invoice.due_on),
+        "deducted_on": _deducted_on(invoice, at),
         "capitals": printed.capitals,
         "lines": lines,
     }
+
+
+def _deducted_on(invoice: Invoice, at: datetime) -> str:
+    """Return the day on which what is due is deducted as announced; '' where somebody has to pay it, as things are."""
+    then = max(at, invoice.charge_at) if invoice.charge_at else at
+    in_vain = Payment.objects.filter(invoice=invoice, status=Payment.Status.FAILED).exists()
+    if in_vain or isinstance(allowing.right(invoice, at=then), allowing.Held):
+        return ""
+    return str(local_day(then, invoice.zone))
 
 
 def _line(line: Any) -> dict[str, Any]:

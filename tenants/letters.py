@@ -6,7 +6,7 @@ Every payload names `tenant` (the customer's short name); `recipient` (a person'
 
 | kind | keys besides | may be left out |
 |---|---|---|
-| invoice_issued | number, currency, total_minor, due_minor, lines | due_date, capitals, title |
+| invoice_issued | number, currency, total_minor, due_minor, lines | due_date, deducted_on, capitals, title |
 | credit_note_issued | number, refers_to, currency, total_minor, returned_minor | reason, capitals, lines, back_minor |
 | payment_received | currency, amount_minor, received_on, method, bills | unused_minor |
 | charge_announced | currency, charge_on, renewal_minor, ceiling_minor, total_minor, lines | charge_at, pays |

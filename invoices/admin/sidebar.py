@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
@@ -273,7 +274,9 @@ def item(
         "active": is_active(request, link, query),
         "permission": lambda request: request.user.has_perm(f"{app}.view_{name}"),
     }
-    return shown | ({"badge": badge, "badge_variant": "danger"} if badge else {})
+    count = import_string(badge)(request) if badge else ""
+    # An entry with an empty badge would still show its red spot.
+    return shown | ({"badge": count, "badge_variant": "danger"} if count else {})
 
 
 def is_active(request: HttpRequest, link: str, query: str) -> bool:

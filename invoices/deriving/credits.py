@@ -35,7 +35,7 @@ def chain(charge: Charge) -> list[dict[str, Any]]:
     first = charge.corrects_id or charge.pk
     there = Charge.objects.filter(pk=first) | Charge.objects.filter(corrects=first)
     lines = list(there.filter(pk__lt=charge.pk, undiscounted_minor__gt=0).order_by("pk"))
-    nets, given = discounts.nets(line.pk for line in lines), _given([line.pk for line in lines], charge.pk)
+    nets, given = discounts.nets(line.pk for line in lines), _given([line.pk for line in lines], charge)
     undone = {row.charge_id: row for row in _rows(charge)}
     return [
         {
@@ -53,9 +53,10 @@ def _rows(charge: Charge) -> list[ChargeCredit]:
     return list(ChargeCredit.objects.filter(credit=charge.pk).select_related("charge").order_by("pk"))
 
 
-def _given(charges: Sequence[int], before: int) -> list[ChargeCredit]:
+def _given(charges: Sequence[int], before: Charge) -> list[ChargeCredit]:
     """Return what was given back of charges before a charge, without what was itself taken back by then."""
-    rows = ChargeCredit.objects.filter(among("charge", charges), credit__lt=before)
+    rows = ChargeCredit.objects.filter(among("charge", charges), credit__lt=before.pk)
+    rows = rows.exclude(undone_at__lte=before.created_at)
     return list(rows.select_related("credit").order_by("pk"))
 
 
@@ -71,7 +72,7 @@ def _part(row: ChargeCredit, credit: Charge, stretch: Stretch, unit: str) -> dic
         "covered": _covered(line, stretch, unit),
         "earlier": [
             [one.amount_minor, one.undiscounted_minor, _covered(one.credit, stretch, unit)]
-            for one in _given([line.pk], credit.pk)
+            for one in _given([line.pk], credit)
         ],
         "amount_minor": row.amount_minor,
     }

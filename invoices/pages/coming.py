@@ -13,7 +13,8 @@ from billing import formatting, previewing
 from billing.charging import Worth
 from billing.models import Subscription
 from billing.money import Money
-from invoices import states
+from invoices import alerting, states
+from invoices.models import ChargeNotice
 from invoices.pages import meters, wording
 from invoices.pages.visit import Visit
 from invoices.tax import line_tax
@@ -23,7 +24,10 @@ SHOWN_NAMES = 4
 
 @dataclass(frozen=True)
 class Coming:
-    """The next bill. `ceiling` is a promise and only known once it was announced; `expected` is a guess."""
+    """The next bill. `ceiling` is a promise and only known once it was announced; `expected` is a guess.
+
+    `by_hand` says that nothing of it is deducted by itself.
+    """
 
     day: date
     title: str
@@ -32,6 +36,7 @@ class Coming:
     used: Money
     expected: Money
     ceiling: Money | None
+    by_hand: bool
     state: states.State
     meter: meters.Meter
     costs_address: str
@@ -66,12 +71,20 @@ def written(visit: Visit, day: date, ones: Sequence[tuple[Subscription, previewi
         day=day,
         title=title(visit, day),
         reason=reason(visit, ones),
-        ceiling=None,
+        ceiling=ceiling(visit, day),
+        by_hand=all(row.pays == Subscription.Pays.MANUAL for row, _one in ones),
         state=states.BILL["draft"],
         meter=bar(fixed, used, expected, money),
         costs_address=visit.to("costs"),
         **money,
     )
+
+
+def ceiling(visit: Visit, day: date) -> Money | None:
+    """Return the most that the notices in force say of the renewals of a day; None where there are none."""
+    told = ChargeNotice.objects.filter(tenant=visit.tenant, currency=visit.tenant.currency, due_on=day)
+    coming = alerting.in_force(told.filter(of=ChargeNotice.Of.RENEWAL), at=visit.at)
+    return Money(sum(one.total_minor for one in coming), visit.tenant.currency) if coming else None
 
 
 def gross(row: Subscription, worths: Iterable[Worth]) -> int:

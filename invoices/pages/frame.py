@@ -145,7 +145,12 @@ TABS: dict[str, Callable[[], tuple[tuple[str, str], ...]]] = {
         ("wallet", _("Balance")),
         ("notices", _("Notices")),
     ),
-    "bills": lambda: (("bills", _("Bills")), ("disputes", _("Disputes & refunds")), ("evidence", _("Evidence"))),
+    "bills": lambda: (
+        ("bills", _("Bills")),
+        ("disputes", _("Disputes & refunds")),
+        ("doubles", _("Possibly double")),
+        ("evidence", _("Evidence")),
+    ),
     "usage": lambda: (("usage", _("Daily")), ("events", _("Events"))),
     "controls": lambda: (
         ("controls", _("Authorisations")),

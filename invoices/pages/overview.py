@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from billing.money import Money
-from invoices.models import Invoice, Payment
+from invoices.models import DuplicateFlag, Invoice, Payment, PurchaseRequest
 from invoices.pages import bills, gauges
 from invoices.pages import subscription as plans
 from invoices.pages.coming import Coming, coming_of
@@ -104,8 +105,16 @@ def attention(visit: Visit) -> tuple[Look, ...]:
         looks.append(
             Look("bill", _("Bill %(number)s: %(amount)s overdue.") % said, _("How to pay"), visit.to("bill", bill.pk))
         )
+    asked = PurchaseRequest.objects.filter(tenant=visit.tenant, state=PurchaseRequest.State.WAITING).count()
+    if asked:
+        said_asked = ngettext("%(count)s purchase waits for a yes.", "%(count)s purchases wait for a yes.", asked)
+        looks.append(Look("look", said_asked % {"count": asked}, _("See what"), visit.to("approvals")))
+    flags = DuplicateFlag.objects.filter(tenant=visit.tenant, state=DuplicateFlag.State.OPEN).count()
+    if flags:
+        said_flags = ngettext("%(count)s thing may be double.", "%(count)s things may be double.", flags)
+        looks.append(Look("look", said_flags % {"count": flags}, _("Say what is right"), visit.to("doubles")))
     if Notice.objects.filter(tenant=visit.tenant, status=Notice.Status.FAILED).exists():
-        looks.append(Look("look", _("A message to you could not be delivered."), _("See which"), visit.to("payments")))
+        looks.append(Look("look", _("A message to you could not be delivered."), _("See which"), visit.to("notices")))
     if not Contact.objects.filter(tenant=visit.tenant, receives_bills=True).exists():
         looks.append(
             Look("people", _("Nobody is named to receive bills by mail."), _("Name somebody"), visit.to("settings"))

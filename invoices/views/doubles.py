@@ -14,7 +14,7 @@ from invoices.views.visits import acting, page
 from tenants.models import Member
 
 
-@page("portal/doubles.html", "bills")
+@page("portal/doubles.html", "bills", "doubles")
 def doubles(visit: Visit, request: HttpRequest) -> doubles_page.DoublesPage:
     return doubles_page.page(visit)
 

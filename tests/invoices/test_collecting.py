@@ -7,10 +7,10 @@ from django.test.utils import CaptureQueriesContext
 from billing import wallets
 from billing.models import Subscription
 from billing.money import Money
-from invoices import allowing, announcing, collection
+from invoices import allowing, announcing, collection, issuing, rendering
 from invoices.allowing import Held
 from invoices.models import ChargeNotice, Invoice, Payment
-from tenants import agreements
+from tenants import agreements, letters
 from tenants.errors import Invalid, WrongState
 from tenants.models import Authorisation, Notice
 from tests import shop
@@ -369,3 +369,29 @@ def test_bills_that_stay_open_after_a_withdrawal_cost_a_pass_nothing_more(sub, a
     collection.pay_now(bills[0], at=at, by=None)
     with django_assert_num_queries(len(all_three)):
         assert collection.collect(at=at) == collection.Collected(held=2)
+
+
+def letter(bill):
+    bill.refresh_from_db()
+    rendering.store(bill, b"%PDF", at=shop.at(DUE))
+    written = Notice.objects.get(kind="invoice_issued")
+    return letters.compose(written.kind, written.payload, "en", bill.seller)
+
+
+def test_the_letter_of_a_bill_says_that_it_is_deducted(sub):
+    shop.bill("2026-02-04 23:59")
+    bill = Invoice.objects.get(status="draft")
+    issuing.issue([bill.pk], at=shop.at(DUE))
+    said = letter(bill)
+    assert "is deducted on" in said.subject
+    assert "You need not do anything." in said.text
+    assert "please pay" not in said.subject + said.text
+
+
+def test_the_letter_of_a_bill_that_was_deducted_asks_for_nothing(sub):
+    tick(DUE)
+    assert "Nothing is left to pay" in letter(Invoice.objects.get()).text
+
+
+def test_the_letter_of_a_bill_that_could_not_be_deducted_asks_for_it(bill):
+    assert "please pay by" in letter(bill).subject

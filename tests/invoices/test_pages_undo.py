@@ -44,7 +44,9 @@ def test_a_double_is_decided_on_its_page(told):
     )
     flagged = doubled.flag(suspect, at=portal.NOON)
     alice = logged_in(told.alice)
+    assert "1 thing may be double." in text(alice.get("/c/acme/"))
     assert "Analytics" in text(alice.get("/c/acme/doubles/"))
     alice.post(f"/c/acme/doubles/{flagged.pk}/keep/")
     assert DuplicateFlag.objects.get().state == "kept"
     assert "¥5.00" not in text(alice.get("/c/acme/doubles/"))
+    assert "may be double" not in text(alice.get("/c/acme/"))

@@ -103,6 +103,7 @@ def test_the_pages_show_it_and_opening_delivers_it(told, client):
         client.force_login(told.alice)
         assert "正在发送" in client.get("/c/acme/notices/").content.decode()
         assert notice().delivered_at is None  # the list opens none
+        assert "<small>最多</small> ¥2,643.00" in client.get("/c/acme/").content.decode()
         assert client.get(f"/c/acme/notices/{letter().pk}/").status_code == 200
         assert letter().delivered_at == shop.at("2026-10-26 12:00")
         answer = client.get(f"/c/acme/deductions/{notice().pk}/zh-hans.pdf")
