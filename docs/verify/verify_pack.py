@@ -574,7 +574,10 @@ class Lines:
         )
         self.chained(how["again"]["charges"], billed["amount_minor"], name)
         changed, quantity = amount - billed["amount_minor"], quantity - Fraction(billed["quantity"])
-        return (changed if changed >= 0 else -undo(how["chain"], -changed)), quantity
+        if changed >= 0:
+            return changed, quantity
+        capped = how.get("capped")
+        return -(soften(how["chain"], capped, -changed) if capped else undo(how["chain"], -changed)), quantity
 
     def chained(self, charges, amount, name):
         """Where all the charges that are put right are in this pack, their amounts must add up."""
@@ -703,6 +706,30 @@ def undo(chain, undone):
     return total
 
 
+def soften(chain, capped, undone):
+    """Return what an amount that is undone gives back where caps had taken something off: first, whole, what they let go
+    (nobody was asked for it); then of what was paid for the rest."""
+    total = covered = 0
+    for kind, freed in capped["freed"].items():
+        part = min(freed, undone - covered)
+        covered += part
+        for _charge, amount, before in sorted(capped["given"][kind], reverse=True):
+            taken = min(part, before)
+            if taken > 0:
+                total += half_up(Fraction(amount * taken, before))
+                part -= taken
+    left = [
+        {
+            "charge": line["charge"],
+            "undiscounted_minor": line["undiscounted_minor"] - sum(one[1] for one in line["earlier"]),
+            "net_minor": line["net_minor"] - sum(one[0] for one in line["earlier"]),
+            "earlier": [],
+        }
+        for line in chain
+    ]
+    return total + undo(left, undone - covered)
+
+
 def numbers(params):
     """Return a price with its numbers as numbers, without what is left out or zero."""
     if isinstance(params, list):
@@ -786,8 +813,11 @@ def check_tax(line, inclusive, report):
 
 
 def check_coupons(bill, lines, report):
-    """Each coupon takes off what it gives, spread over its lines by largest remainder (rule 10)."""
+    """Each coupon takes off what it gives, spread over its lines by largest remainder (rule 10): of what caps leave."""
     left = {line["charge"]: line["amount_minor"] for line in lines}
+    for pk, off in bill.get("capped", []):
+        if pk in left:
+            left[pk] -= off
     stated = {(one["redemption"], line["charge"]): one["amount_minor"] for line in lines for one in line["discounts"]}
     known = set()
     for coupon in bill["coupons"]:

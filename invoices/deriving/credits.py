@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from billing import discounts
+from billing.cap_lines import NARROW, WIDE
 from billing.models import Charge, ChargeCredit
 from billing.money import plain
 from billing.terms import Stretch, seconds
 from invoices.deriving.standing import Standing, instant
 from tenants.bulk import among
 from usage.periods import days, local_midnight
+
+# Caps of single meters or prices, and caps of all usage; in this order they let go.
+CAPS = (NARROW, WIDE)
 
 
 def how(of: Standing) -> dict[str, Any]:
@@ -47,6 +52,29 @@ def chain(charge: Charge) -> list[dict[str, Any]]:
         }
         for line in lines
     ]
+
+
+def capped(charge: Charge, chain: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return what caps had taken off the lines of a chain, by kind of cap, and how much of it they let go with this charge.
+
+    That much of a later measure below zero was never asked for, so it is undone whole before anything is given back
+    (docs/rules.md). None where no cap had a part in it.
+    """
+    ids = [line["charge"] for line in chain]
+    of_caps = ChargeCredit.objects.filter(among("charge", ids), credit__reason=Charge.Reason.CAP).select_related(
+        "credit"
+    )
+    given: dict[str, dict[int, list[int]]] = {kind: defaultdict(lambda: [0, 0]) for kind in CAPS}
+    freed = dict.fromkeys(CAPS, 0)
+    for row in of_caps.exclude(undone_at__lte=charge.created_at).order_by("pk"):
+        if row.credit_id < charge.pk:
+            given[row.credit.kind][row.charge_id][0] += row.amount_minor
+            given[row.credit.kind][row.charge_id][1] += row.undiscounted_minor
+        elif row.credit.created_at == charge.created_at:
+            freed[row.credit.kind] -= min(0, row.undiscounted_minor)
+    if not any(freed.values()) and not any(before for kind in CAPS for _amount, before in given[kind].values()):
+        return None
+    return {"given": {kind: [[pk, *one] for pk, one in sorted(given[kind].items())] for kind in CAPS}, "freed": freed}
 
 
 def _rows(charge: Charge) -> list[ChargeCredit]:

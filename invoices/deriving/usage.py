@@ -51,7 +51,9 @@ def how(of: Standing) -> dict[str, Any]:
         "opening": [[d, plain(level)] for d, level in recounting.openings(until, known_at=charge.created_at)],
     }
     if charge.reason == Charge.Reason.LATE:
-        found |= {"billed": details.get("billed", {}), "chain": credits.chain(charge), "again": _backs(charge)}
+        chain = credits.chain(charge)
+        found |= {"billed": details.get("billed", {}), "chain": chain, "again": _backs(charge)}
+        found["capped"] = credits.capped(charge, chain)
     return found
 
 

@@ -83,6 +83,7 @@ def _bill(bill: Invoice) -> dict[str, Any]:
         "due_minor": bill.due_minor,
         "frozen_minor": bill.frozen_minor,
         "lines": [line.charge_id for line in lines],
+        "capped": sorted(granting.capped(line.charge_id for line in lines if line.reason == Charge.Reason.CAP).items()),
         "coupons": _coupons([line.charge_id for line in lines]),
     }
 
@@ -166,7 +167,9 @@ def _coupon(one: Redemption, lines: Sequence[_Line], first: int) -> dict[str, An
 def _part(one: Redemption, line: _Line) -> str | None:
     """Return which period of the plan a line's share of a coupon belongs to; None where it gives nothing there."""
     coupon, first = one.coupon, line.whole.start_on
-    if line.charge.amount_minor <= 0 or (coupon.applies_to and line.charge.code not in coupon.applies_to):
+    # What a cap takes off or lets go is no price that a coupon gives on.
+    of_cap = line.charge.reason == Charge.Reason.CAP
+    if of_cap or line.charge.amount_minor <= 0 or (coupon.applies_to and line.charge.code not in coupon.applies_to):
         return None
     if coupon.months is not None and not _lasts(one.counted_from, coupon.months, first):
         return None

@@ -16,9 +16,11 @@ from usage.periods import local_day
 
 pytestmark = [pytest.mark.django_db, pytest.mark.story]
 VERIFIER = Path(__file__).resolve().parents[2] / "docs" / "verify" / "verify_pack.py"
-# Each of them; the test run takes one in twelve.
+# Each of them; the test run takes one in twelve, and those that a pack once told wrong.
 EVERY = int(os.environ.get("EVIDENCE_EVERY", "12"))
-TOLD = [story for story in stories() if "invalid" not in story.expect][::EVERY]
+ALWAYS = {"caps/a_coupon_gives_on_what_is_left"}
+ALL = [story for story in stories() if "invalid" not in story.expect]
+TOLD = [story for place, story in enumerate(ALL) if place % EVERY == 0 or story.name in ALWAYS]
 
 
 def verifier():
