@@ -95,7 +95,7 @@ def announce_many(notices: Iterable[NewNotice], *, at: datetime) -> None:
     addresses = recipients({notice.tenant.pk for notice in said})
     ways = receivers.ways((notice.tenant.pk, notice.kind) for notice in said)
     rows = [
-        _row(one, one.to or addresses[one.tenant.pk], [MAIL] if one.to else ways[one.tenant.pk, one.kind], at)
+        _row(one, one.to or addresses[one.tenant.pk], _ways(one, ways[one.tenant.pk, one.kind]), at)
         for one in said
     ]
     Notice.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
@@ -107,6 +107,11 @@ def give_file(notice: Notice, attachments: Sequence[Attachment], *, at: datetime
     waiting = Notice.objects.filter(pk=notice.pk, status=Notice.Status.MAKING)
     said = [asdict(attachment) for attachment in attachments]
     return bool(waiting.update(attachments=said, status=Notice.Status.PENDING, next_try_at=at))
+
+
+def _ways(said: NewNotice, chosen: Sequence[str]) -> list[str]:
+    """Return by which ways it goes: who is named gets his mail, whatever the company has chosen for its own."""
+    return [MAIL, *(way for way in chosen if way != MAIL)] if said.to else list(chosen)
 
 
 def _row(said: NewNotice, addresses: Sequence[str], ways: Sequence[str], at: datetime) -> Notice:

@@ -97,8 +97,8 @@ KINDS: Mapping[str, Kind] = {
     "cap_reached": Kind(_("limit of usage reached"), SERVICE, SERVICE_RULE),
     "quote_sent": Kind(_("quote sent"), PEOPLE, ASKED),
     "quote_accepted": Kind(_("quote accepted"), PEOPLE, ORDER_LAW),
-    "approval_asked": Kind(_("approval asked for"), PEOPLE, ASKED, private=True),
-    "approval_answered": Kind(_("approval answered"), PEOPLE, ASKED, private=True),
+    "approval_asked": Kind(_("approval asked for"), PEOPLE, ASKED),
+    "approval_answered": Kind(_("approval answered"), PEOPLE, ASKED),
     "member_invited": Kind(_("member invited"), PEOPLE, ASKED, private=True),
 }
 # What may be switched off. The database knows the same list (`preference_keeps_what_is_needed`), so that a kind that

@@ -14,7 +14,7 @@ from billing.weighing import AboveLimit
 from invoices import confirming, purchasing, wishes
 from invoices.approvals import NoSecondPerson, SamePerson
 from invoices.models import Invoice, PurchaseRequest
-from tenants import chaining, keys
+from tenants import chaining, keys, preferences
 from tenants.errors import Invalid, NotAllowed, WrongState
 from tenants.models import AuditEntry, Member, Notice, Tenant, User
 from tests import portal, shop
@@ -63,6 +63,15 @@ def test_a_second_person_approves_and_exactly_that_is_done(told):
     assert Notice.objects.get(kind="approval_answered").recipients == ["alice@example.com"]
     kinds = AuditEntry.objects.filter(verb__startswith="purchase.").order_by("pk").values_list("verb", "by_name")
     assert list(kinds) == [("purchase.asked", "alice"), ("purchase.approved", "dora")]
+
+
+def test_the_companys_group_in_wecom_is_asked_too(told):
+    robot = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=693a91f6-7000-4bc4-97a0-0ec200000aaa"
+    preferences.use_group(told.acme, robot, at=NOW, by=told.alice)
+    row = asked(told)
+    said = Notice.objects.get(kind="approval_asked")
+    assert (said.recipients, said.channels) == (["dora@example.com"], ["mail", "wecom"])
+    assert said.payload["path"] == f"/c/acme/approvals/{row.pk}/"  # a page of its own: the message decides nothing
 
 
 def test_below_the_limit_nobody_is_asked(told):
