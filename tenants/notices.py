@@ -95,8 +95,7 @@ def announce_many(notices: Iterable[NewNotice], *, at: datetime) -> None:
     addresses = recipients({notice.tenant.pk for notice in said})
     ways = receivers.ways((notice.tenant.pk, notice.kind) for notice in said)
     rows = [
-        _row(one, one.to or addresses[one.tenant.pk], _ways(one, ways[one.tenant.pk, one.kind]), at)
-        for one in said
+        _row(one, one.to or addresses[one.tenant.pk], _ways(one, ways[one.tenant.pk, one.kind]), at) for one in said
     ]
     Notice.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
 

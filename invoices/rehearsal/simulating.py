@@ -64,9 +64,13 @@ class Enough(Exception):
 
 @dataclass(slots=True)
 class Watcher:
-    """Looks at the world whenever something happened in it, at most `most` times: then the story ends early."""
+    """Looks at the world whenever something happened in it, at most `most` times: then the story ends early.
+
+    Of `every` looks one also does again all that is due, and so does the last.
+    """
 
     most: int | None = None
+    every: int = 1
     looks: int = 0
     last: tuple[str, ...] = field(default=())
 
@@ -76,8 +80,8 @@ class Watcher:
             world.now = max(world.now, world.story.until)
             self._end(world, step)
         elif seen.traces(world) != self.last:
-            self._look(world, step)
             self.looks += 1
+            self._look(world, step, again=self.looks % self.every == 0)
             if self.looks == self.most:
                 self._end(world, step)
                 raise Enough
@@ -85,12 +89,13 @@ class Watcher:
     def _end(self, world: World, step: Step | None) -> None:
         """Look once more at an end, which is the story's or was called here."""
         _end(world)
-        self._look(world, step)
+        self._look(world, step, again=True)
 
-    def _look(self, world: World, step: Step | None) -> None:
+    def _look(self, world: World, step: Step | None, *, again: bool) -> None:
         self.last = seen.traces(world)
         _constraints()
-        self._again(world, step)
+        if again:
+            self._again(world, step)
         found = seen.see(world)
         for check in (check for room in ROOMS for check in room.ALWAYS):
             for wrong in check(found):
@@ -107,21 +112,22 @@ class Watcher:
 
 
 def simulate(
-    seeds: range, *, steps: int | None = None, looks: int | None = None
+    seeds: range, *, steps: int | None = None, looks: int | None = None, every: int = 1
 ) -> Iterator[tuple[int, Failure | None]]:
     """Yield each seed with its failure, or None when every invariant held to the end.
 
-    A story of `steps` steps (10 to 25 by default) ends early once it was looked at `looks` times.
+    A story of `steps` steps (10 to 25 by default) ends early once it was looked at `looks` times; at one of `every` looks, and
+    at the end, all that is due is done again.
     """
     for seed in seeds:
-        yield seed, play(seed, steps=steps, looks=looks)
+        yield seed, play(seed, steps=steps, looks=looks, every=every)
 
 
-def play(seed: int, *, steps: int | None = None, looks: int | None = None) -> Failure | None:
+def play(seed: int, *, steps: int | None = None, looks: int | None = None, every: int = 1) -> Failure | None:
     """Play the story of one seed; nothing of it is kept."""
     story = invent(seed, steps=steps)
     try:
-        playing.rehearse(story, watch=Watcher(looks))
+        playing.rehearse(story, watch=Watcher(looks, every))
     except Enough:
         return None
     except Exception as fault:

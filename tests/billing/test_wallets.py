@@ -12,7 +12,7 @@ from billing.wallets import Balance
 from tenants.errors import Invalid
 from tests import shop
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 AT = shop.at("2026-01-01 09:00")
 
 

@@ -12,7 +12,7 @@ from tenants.errors import Conflict, Invalid
 from tests import portal, shop
 from tests.invoices.deducting import BASE, MESSAGES
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 SEAT = {"code": "seat", "kind": "seat", "model": "per_unit", "unit_amount": "20.00"}
 MODULE = {"code": "analytics", "kind": "module", "optional": True, "model": "flat", "amount": "50.00"}
 DAY = shop.at("2026-07-01 09:00")

@@ -16,7 +16,7 @@ from tenants.models import Authorisation, Notice
 from tests import shop
 from tests.invoices.deducting import BASE, MESSAGES, deliver, holds, payments, states, tick, top_up
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 DUE = "2026-02-05 00:00"  # the first bill: announced on 31 January, five days later
 
 

@@ -12,7 +12,7 @@ from invoices.grouping import Waiting, group_up
 from invoices.models import Invoice, InvoiceLine
 from tests import shop
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 BASE = {"code": "base", "kind": "base", "model": "flat", "amount": "100.00"}
 MESSAGES = {"code": "messages", "kind": "usage", "meter": "messages", "model": "per_unit", "unit_amount": "0.05"}
 NOW = shop.at("2026-01-01 09:00")

@@ -13,7 +13,7 @@ from tests.invoices.deducting import BASE, MESSAGES
 from tests.invoices.held import calm, drafts, planted, watch
 from usage import ingest
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 NOON = shop.at("2026-06-01 12:00")
 
 

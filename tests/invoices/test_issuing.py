@@ -13,7 +13,7 @@ from tenants.errors import Invalid, WrongState
 from tests import shop
 from usage import ingest
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 BASE = {"code": "base", "kind": "base", "model": "flat", "amount": "106.00"}
 SEAT = {"code": "seat", "kind": "seat", "model": "per_unit", "unit_amount": "53.00"}
 NOW = shop.at("2026-01-01 09:00")

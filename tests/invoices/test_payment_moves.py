@@ -5,7 +5,7 @@ from django.db import IntegrityError, connection, transaction
 
 from tests.rows import copy_row, furnish
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 
 STATES = ("intended", "unknown", "succeeded", "failed", "refunded")
 MAY = {

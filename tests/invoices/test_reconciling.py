@@ -17,7 +17,7 @@ from tests.invoices.bank_samples import bank, customer, row
 from tests.invoices.refunds import paid_at_provider
 from tests.invoices.stated import DAY, NEXT, READY, account, compared, line, open_rows, stating, sums
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 LATER = shop.at("2026-02-05 10:15")
 
 

@@ -10,7 +10,7 @@ from usage import ingest, measuring, recounting
 from usage.measuring import Want
 from usage.models import Meter
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 START, END = shop.at("2026-03-01 00:00"), shop.at("2026-04-01 00:00")
 TOLD = [("2026-02-20 08:30", "7"), ("2026-03-02 09:15", "5"), ("2026-03-02 09:40", "9"), ("2026-03-20 23:59", "4")]
 
