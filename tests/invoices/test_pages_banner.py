@@ -20,9 +20,9 @@ pytestmark = [pytest.mark.django_db]
 
 
 @pytest.fixture
-def told():
+def told(story):
     with time_machine.travel(portal.NOON, tick=False):
-        yield portal.story()
+        yield story
 
 
 def said(company, user, *, full: bool = True, language: str = "en", at=portal.NOON) -> banner.Banner:

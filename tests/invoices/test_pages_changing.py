@@ -21,9 +21,8 @@ SEATS = "do=set_quantity&price=seat&quantity=20"
 
 
 @pytest.fixture
-def told():
+def told(story):
     with time_machine.travel(portal.NOON, tick=False):
-        story = portal.story()
         changing.offers(story)
         yield story
 

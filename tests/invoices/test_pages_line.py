@@ -13,9 +13,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def told(time_machine):
+def told(time_machine, story):
     time_machine.move_to(portal.NOON, tick=False)
-    return portal.story()
+    return story
 
 
 @pytest.fixture

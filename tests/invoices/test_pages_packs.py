@@ -15,9 +15,9 @@ SPACE = "\u00a0"
 
 
 @pytest.fixture
-def told():
+def told(story):
     with time_machine.travel(portal.NOON, tick=False):
-        yield portal.story()
+        yield story
 
 
 def give(tenant, quantity: str, expires: str, when: str, reason: str):

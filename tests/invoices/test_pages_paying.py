@@ -16,9 +16,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def told():
+def told(story):
     with time_machine.travel(portal.NOON, tick=False), simulated():
-        yield portal.story()
+        yield story
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ PDF = b"%PDF-1.7 receipt"
 
 
 @pytest.fixture
-def told():
+def told(story):
     with time_machine.travel(portal.NOON, tick=False):
-        yield portal.story()
+        yield story
 
 
 def sent(**changes):

@@ -33,10 +33,9 @@ Kind = OperatorAct.Kind
 
 
 @pytest.fixture
-def told():
+def told(story):
     """Acme, with two operators of a seller whose limit is 500.00."""
     with time_machine.travel(NOW, tick=False), translation.override("en"):
-        story = portal.story()
         story.seller = Seller.objects.get()
         Seller.objects.update(act_limit_minor=50_000)
         story.olivia, story.oscar = (
