@@ -80,7 +80,7 @@ class BillHoldAdmin(Reading):
     asked = moment("asked_at", _("asked for"))
     released = moment("released_at", _("ended"))
     total = amount("total_minor", _("total"))
-    outcome_pill = state("outcome", TONES, _("outcome"))
+    outcome_pill = state("outcome", TONES, _("outcome"), empty=_("waiting"))
 
     @admin.display(description=_("reasons"))
     def why(self, row: BillHold) -> str:

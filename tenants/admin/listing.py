@@ -35,12 +35,12 @@ def pill(text: object, tone: str = "") -> SafeString:
     return format_html('<span class="{}">{}</span>', PILL + TONES[tone], text)
 
 
-def state(field: str, tones: Mapping[str, str], description: Any) -> Column:
-    """Return a column that shows the choice `field` as a pill."""
+def state(field: str, tones: Mapping[str, str], description: Any, *, empty: Any = "") -> Column:
+    """Return a column that shows the choice `field` as a pill; `empty` is what it says where nothing is chosen yet."""
 
     @admin.display(description=description, ordering=field)
     def shown(_self: Any, row: Any) -> SafeString:
-        return pill(getattr(row, f"get_{field}_display")(), tones.get(getattr(row, field), ""))
+        return pill(getattr(row, f"get_{field}_display")() or empty, tones.get(getattr(row, field), ""))
 
     return shown
 
